@@ -1,0 +1,102 @@
+import CircuitBreaker from 'opossum'
+
+export type BreakerState = 'closed' | 'open' | 'half-open'
+
+export interface BreakerOptions {
+  readonly name: string
+  /** Opens after this many failures with no success between them: a share of a busy window would notice a hang late. */
+  readonly consecutiveFailures: number
+  /** Milliseconds from opening to the next trial. */
+  readonly resetAfter: number
+  /** Whether this error says that the other side is in trouble. All other errors count as answers. */
+  isTrouble(error: unknown): boolean
+  /**
+   * Runs in the background as the trial of a half-open breaker. Without it the next caller is the trial, for a source
+   * can only be asked with somebody's key.
+   */
+  readonly probe?: () => Promise<unknown>
+  onTransition?(state: BreakerState, previous: BreakerState): void
+}
+
+/** Thrown, without running the action, while a breaker is open. */
+export class BreakerOpenError extends Error {
+  override readonly name = 'BreakerOpenError'
+}
+
+/** A circuit breaker on opossum, whose trial may run in the background and which opens on a hang at once. */
+export class Breaker {
+  readonly #circuit: CircuitBreaker<[() => Promise<unknown>], unknown>
+  readonly #options: BreakerOptions
+  #state: BreakerState = 'closed'
+  #failuresInARow = 0
+
+  constructor(options: BreakerOptions) {
+    this.#options = options
+    this.#circuit = new CircuitBreaker((action: () => Promise<unknown>) => action(), {
+      name: options.name,
+      // Deadlines are kept by whoever runs the action; a second timer here would cost as much as the rest of opossum.
+      timeout: false,
+      resetTimeout: options.resetAfter,
+      errorThresholdPercentage: 50,
+      volumeThreshold: 10,
+      rollingCountTimeout: 2_000,
+      rollingCountBuckets: 4,
+      rollingPercentilesEnabled: false,
+      enableSnapshots: false,
+      errorFilter: (error: unknown) => !options.isTrouble(error),
+    })
+    this.#circuit.on('success', () => {
+      this.#failuresInARow = 0
+    })
+    this.#circuit.on('failure', () => {
+      this.#failuresInARow += 1
+      if (this.#failuresInARow >= options.consecutiveFailures && this.#circuit.closed) this.#circuit.open()
+    })
+    this.#circuit.on('open', () => this.#enter('open'))
+    this.#circuit.on('close', () => {
+      this.#failuresInARow = 0
+      this.#enter('closed')
+    })
+    this.#circuit.on('halfOpen', () => {
+      this.#enter('half-open')
+      if (options.probe !== undefined) this.#circuit.fire(options.probe).catch(() => {})
+    })
+  }
+
+  get state(): BreakerState {
+    return this.#state
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  /** @throws BreakerOpenError at once while open, and while half-open when the trial is not the caller's to make. */
+  run<T>(action: () => Promise<T>): Promise<T> {
+    if (this.#state !== 'closed' && (this.#options.probe !== undefined || !this.#circuit.pendingClose)) {
+      return Promise.reject(new BreakerOpenError(`${this.#options.name} is ${this.#state}`))
+    }
+    return this.#circuit.fire(action) as Promise<T>
+  }
+
+  /** Tries now instead of at the next reset: something outside, such as a new connection, says that it may succeed. */
+  tryNow(): void {
+    const probe = this.#options.probe
+    if (this.#state !== 'open' || probe === undefined) return
+    probe().then(
+      () => this.#circuit.close(),
+      () => {},
+    )
+  }
+
+  close(): void {
+    this.#circuit.shutdown()
+  }
+
+  #enter(state: BreakerState): void {
+    const previous = this.#state
+    if (previous === state) return
+    this.#state = state
+    this.#options.onTransition?.(state, previous)
+  }
+}

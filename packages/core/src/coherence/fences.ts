@@ -1,0 +1,73 @@
+/** A read under way. Once voided its value may be answered to those who already wait, but must not be kept. */
+export interface Fenced {
+  voided: boolean
+}
+
+/** Identity is all that a write in flight needs. */
+export type WriteTicket = object
+
+/**
+ * What this process has under way for each key of a namespace. A write, here or heard of, voids the reads that began
+ * before it ended; of several writes of one key only one that nobody interfered with may keep its value. Bounded by
+ * what is in flight.
+ */
+export class Fences<R extends Fenced> {
+  readonly #reads = new Map<string, R>()
+  readonly #writes = new Map<string, WriteTicket>()
+
+  get reads(): number {
+    return this.#reads.size
+  }
+
+  get writes(): number {
+    return this.#writes.size
+  }
+
+  /** The read of this key that others may join. */
+  findRead(key: string): R | undefined {
+    return this.#reads.get(key)
+  }
+
+  openRead(key: string, read: R): void {
+    this.#reads.set(key, read)
+  }
+
+  closeRead(key: string, read: R): void {
+    if (this.#reads.get(key) === read) this.#reads.delete(key)
+  }
+
+  openWrite(key: string): WriteTicket {
+    this.#voidRead(key)
+    const ticket: WriteTicket = {}
+    this.#writes.set(key, ticket)
+    return ticket
+  }
+
+  /** True where no other write of the key began or ended meanwhile. Where one did, both must forget what they hold. */
+  closeWrite(key: string, ticket: WriteTicket): boolean {
+    this.#voidRead(key)
+    const alone = this.#writes.get(key) === ticket
+    this.#writes.delete(key)
+    return alone
+  }
+
+  /** Another process wrote the key. */
+  voidKey(key: string): void {
+    this.#voidRead(key)
+    this.#writes.delete(key)
+  }
+
+  /** Writes of other processes may have been missed. */
+  voidAll(): void {
+    for (const read of this.#reads.values()) read.voided = true
+    this.#reads.clear()
+    this.#writes.clear()
+  }
+
+  #voidRead(key: string): void {
+    const read = this.#reads.get(key)
+    if (read === undefined) return
+    read.voided = true
+    this.#reads.delete(key)
+  }
+}

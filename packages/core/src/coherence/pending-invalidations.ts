@@ -1,0 +1,104 @@
+import type { Clock } from '../clock.ts'
+
+export interface PendingKey {
+  readonly namespace: string
+  readonly key: string
+}
+
+const mostKeys = 10_000
+const firstPause = 250
+const longestPause = 5_000
+const batch = 64
+
+/**
+ * Writes that Redis did not take. Until each is replayed as an invalidation, this process does not believe Redis for
+ * that key. Beyond the bound a whole namespace is disbelieved until every entry written before is past its end.
+ */
+export class PendingInvalidations {
+  readonly #clock: Clock
+  readonly #replay: (pending: PendingKey) => Promise<void>
+  readonly #pending = new Map<string, PendingKey>()
+  readonly #distrustedUntil = new Map<string, number>()
+  #running = false
+  #timer: unknown
+  #pause = firstPause
+  #closed = false
+
+  constructor(clock: Clock, replay: (pending: PendingKey) => Promise<void>) {
+    this.#clock = clock
+    this.#replay = replay
+  }
+
+  get size(): number {
+    return this.#pending.size
+  }
+
+  /** `longestLife` bounds, in milliseconds, how long an older entry can still be in Redis. */
+  add(namespace: string, key: string, longestLife: number): void {
+    const id = idOf(namespace, key)
+    if (this.#pending.size >= mostKeys && !this.#pending.has(id)) {
+      this.#distrustedUntil.set(namespace, this.#clock.now() + longestLife)
+      return
+    }
+    // A new object each time: a replay that began before this write does not settle it.
+    this.#pending.set(id, { namespace, key })
+    this.#schedule()
+  }
+
+  /** Whether Redis may be believed for this key. */
+  trusts(namespace: string, key: string): boolean {
+    if (this.#distrustedUntil.size > 0) {
+      const until = this.#distrustedUntil.get(namespace)
+      if (until !== undefined && this.#clock.now() < until) return false
+      if (until !== undefined) this.#distrustedUntil.delete(namespace)
+    }
+    return this.#pending.size === 0 || !this.#pending.has(idOf(namespace, key))
+  }
+
+  /** Redis came back: now rather than at the next attempt. */
+  replayNow(): void {
+    this.#pause = firstPause
+    void this.#run()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#clock.clearTimeout(this.#timer)
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running || this.#closed || this.#pending.size === 0) return
+    this.#running = true
+    this.#clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+    try {
+      while (this.#pending.size > 0 && !this.#closed) {
+        const some = [...this.#pending].slice(0, batch)
+        await Promise.all(
+          some.map(async ([id, pending]) => {
+            await this.#replay(pending)
+            if (this.#pending.get(id) === pending) this.#pending.delete(id)
+          }),
+        )
+        this.#pause = firstPause
+      }
+    } catch {
+      this.#pause = Math.min(longestPause, this.#pause * 2)
+    } finally {
+      this.#running = false
+      this.#schedule()
+    }
+  }
+
+  #schedule(): void {
+    if (this.#closed || this.#running || this.#timer !== undefined || this.#pending.size === 0) return
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined
+      void this.#run()
+    }, this.#pause)
+  }
+}
+
+function idOf(namespace: string, key: string): string {
+  return `${namespace}:${key}`
+}

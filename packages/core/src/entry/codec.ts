@@ -1,0 +1,121 @@
+import { promisify } from 'node:util'
+import { constants, deflateRaw, inflateRawSync } from 'node:zlib'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Policy } from '../options/policy.ts'
+import { type Envelope, flags, type Times, type Unreadable, unwrap, wrap } from './envelope.ts'
+import { chooseSerializer } from './serializer.ts'
+
+const deflate = promisify(deflateRaw)
+
+/** A stored value with its times. `value` is undefined where the source has none. */
+export interface Entry<V> extends Times {
+  readonly value: V | undefined
+}
+
+/** A value as bytes, before its times are known. */
+export interface Packed {
+  readonly payload: Buffer
+  readonly flags: number
+  readonly rawBytes: number
+}
+
+export interface Codec<V> {
+  /** Serializes once, and deflates off the event loop. Undefined for what is larger than `maxValueBytes`. */
+  pack(value: V | undefined): Promise<Packed | undefined>
+  /** Never throws: what cannot be read is a reason. Asynchronous only where the schema is. */
+  decode(bytes: Buffer): Entry<V> | Unreadable | Promise<Entry<V> | Unreadable>
+  /** The value as a later hit would return it, or 'corrupt' or 'schema-mismatch'. */
+  roundTrip(value: V): V | Unreadable | Promise<V | Unreadable>
+}
+
+export function seal(packed: Packed, times: Times): Buffer {
+  return wrap(times, packed.flags, packed.rawBytes, packed.payload)
+}
+
+const nothing = Buffer.alloc(0)
+// A deflated value must be worth inflating on every read.
+const worthwhile = 0.9
+/** From here on a value is worth a warning: it blocks Redis, the network and the event loop for others. */
+const largeBytes = 100_000
+const kindFlags = flags.msgpack | flags.custom
+
+export function createCodec<V>(
+  policy: Pick<Policy, 'serializer' | 'compression' | 'maxValueBytes'>,
+  schema: StandardSchemaV1<unknown, V> | undefined,
+  onLarge: (bytes: number, stored: boolean) => void = () => {},
+): Codec<V> {
+  const { serializer, flag } = chooseSerializer(policy.serializer)
+  const { compression, maxValueBytes } = policy
+
+  async function pack(value: V | undefined): Promise<Packed | undefined> {
+    if (value === undefined) return { payload: nothing, flags: flags.none | flag, rawBytes: 0 }
+    const raw = serializer.serialize(value)
+    if (raw.length >= largeBytes) onLarge(raw.length, raw.length <= maxValueBytes)
+    if (raw.length > maxValueBytes) return undefined
+    if (compression !== false && raw.length >= compression.threshold) {
+      const deflated = await deflate(raw, { level: constants.Z_BEST_SPEED })
+      if (deflated.length < raw.length * worthwhile) {
+        return { payload: deflated, flags: flags.deflated | flag, rawBytes: raw.length }
+      }
+    }
+    return { payload: raw, flags: flag, rawBytes: raw.length }
+  }
+
+  function parse(envelope: Envelope): { value: unknown } | Unreadable {
+    if ((envelope.flags & kindFlags) !== flag) return 'unknown-version'
+    if (envelope.rawBytes > maxValueBytes) return 'too-large'
+    try {
+      const raw =
+        (envelope.flags & flags.deflated) === 0
+          ? envelope.payload
+          : // Bounded by what the writer declared, so that a forged value cannot unfold without end.
+            inflateRawSync(envelope.payload, { maxOutputLength: Math.max(1, envelope.rawBytes) })
+      return raw.length === envelope.rawBytes ? { value: serializer.deserialize(raw) } : 'truncated'
+    } catch {
+      return 'corrupt'
+    }
+  }
+
+  function validate(value: unknown): { value: V } | Unreadable | Promise<{ value: V } | Unreadable> {
+    if (schema === undefined) return { value: value as V }
+    try {
+      const result = schema['~standard'].validate(value)
+      if (result instanceof Promise) return result.then(toOutcome, () => 'schema-mismatch' as const)
+      return toOutcome(result)
+    } catch {
+      return 'schema-mismatch'
+    }
+  }
+
+  return {
+    pack,
+    decode(bytes) {
+      const envelope = unwrap(bytes)
+      if (typeof envelope === 'string') return envelope
+      const { storedAt, freshUntil, expiresAt, loadTime } = envelope
+      if ((envelope.flags & flags.none) !== 0) return { value: undefined, storedAt, freshUntil, expiresAt, loadTime }
+      const parsed = parse(envelope)
+      if (typeof parsed === 'string') return parsed
+      const validated = validate(parsed.value)
+      if (validated instanceof Promise) {
+        return validated.then((outcome) =>
+          typeof outcome === 'string' ? outcome : { value: outcome.value, storedAt, freshUntil, expiresAt, loadTime },
+        )
+      }
+      return typeof validated === 'string'
+        ? validated
+        : { value: validated.value, storedAt, freshUntil, expiresAt, loadTime }
+    },
+    roundTrip(value) {
+      const validated = validate(serializer.deserialize(serializer.serialize(value)))
+      if (validated instanceof Promise) {
+        return validated.then((outcome) => (typeof outcome === 'string' ? outcome : outcome.value))
+      }
+      return typeof validated === 'string' ? validated : validated.value
+    },
+  }
+}
+
+function toOutcome<V>(result: StandardSchemaV1.Result<V>): { value: V } | Unreadable {
+  return result.issues === undefined ? { value: result.value } : 'schema-mismatch'
+}

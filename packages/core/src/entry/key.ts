@@ -1,0 +1,41 @@
+import { InvalidArgumentError } from '../errors.ts'
+
+const longestKey = 1_024
+
+// What the hash tag cannot hold ("}" would end it), the escape sign itself, and lone surrogates, which UTF-8 turns into
+// U+FFFD: two keys that differ only there would share one entry.
+const needsEscape = /[%{}\ud800-\udfff]/
+const escapable = /[%{}]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+
+export function escapeKey(key: string): string {
+  if (!needsEscape.test(key)) return key
+  return key.replace(escapable, (character) => {
+    const code = character.charCodeAt(0)
+    return code < 0x80 ? `%${code.toString(16).toUpperCase()}` : `%u${code.toString(16).toUpperCase()}`
+  })
+}
+
+/** @throws InvalidArgumentError for anything but a string of 1 to 1,024 characters. */
+export function assertKey(key: unknown): asserts key is string {
+  if (typeof key !== 'string' || key.length === 0 || key.length > longestKey) {
+    throw new InvalidArgumentError('key', `expected a string of 1 to ${longestKey} characters`)
+  }
+}
+
+/** The names under which one namespace keeps its entries in Redis. */
+export interface KeySpace {
+  value(key: string): string
+  lease(key: string): string
+}
+
+/**
+ * `<cache>:{<namespace>:<key>}:v` and `…}:l`: value and lease share a cluster slot, whatever the key holds, because a
+ * script must see both.
+ */
+export function createKeySpace(cache: string, namespace: string, schemaVersion: number): KeySpace {
+  const head = `${cache}:{${namespace}${schemaVersion === 0 ? '' : `@${schemaVersion}`}:`
+  return {
+    value: (key) => `${head}${escapeKey(key)}}:v`,
+    lease: (key) => `${head}${escapeKey(key)}}:l`,
+  }
+}

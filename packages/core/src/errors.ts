@@ -1,0 +1,82 @@
+/** Every error that Plimsoll makes. `code` is stable across releases; messages are not. */
+export abstract class PlimsollError extends Error {
+  abstract readonly code: string
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** One wrong option: where it stands and what is allowed there. The value given is never repeated: it may be a secret. */
+export interface OptionIssue {
+  readonly path: string
+  readonly expected: string
+}
+
+/** Thrown by `createCache`, `namespace` and `connectionFromEnvironment`; lists every wrong option at once. */
+export class InvalidOptionsError extends PlimsollError {
+  readonly code = 'PLIMSOLL_INVALID_OPTIONS'
+  readonly issues: readonly OptionIssue[]
+  constructor(subject: string, issues: readonly OptionIssue[]) {
+    const lines = issues.map((issue) => `\n  - ${issue.path}: ${issue.expected}`)
+    super(`${subject}: ${issues.length === 1 ? '1 option is' : `${issues.length} options are`} wrong${lines.join('')}`)
+    this.issues = issues
+  }
+}
+
+/** A call was given an argument that it cannot take; nothing was changed. */
+export class InvalidArgumentError extends PlimsollError {
+  readonly code = 'PLIMSOLL_INVALID_ARGUMENT'
+  readonly argument: string
+  constructor(argument: string, expected: string) {
+    super(`${argument}: ${expected}`)
+    this.argument = argument
+  }
+}
+
+/**
+ * In development only: the value would not come back from the cache as it went in, so that a miss and a hit would
+ * behave differently. The message names the place inside the value.
+ */
+export class ValueNotPreservedError extends PlimsollError {
+  readonly code = 'PLIMSOLL_VALUE_NOT_PRESERVED'
+  constructor(namespace: string, difference: string) {
+    super(
+      `namespace ${namespace}: a cached value would differ from the loaded one: ${difference}. ` +
+        'Return plain data from load, let the schema restore the type, or choose a serializer that keeps it.',
+    )
+  }
+}
+
+/** The source did not answer within `loadTimeout`, and no stale value was allowed. */
+export class LoadTimeoutError extends PlimsollError {
+  readonly code = 'PLIMSOLL_LOAD_TIMEOUT'
+  constructor(namespace: string, milliseconds: number) {
+    super(`namespace ${namespace}: the source did not answer within ${milliseconds} ms`)
+  }
+}
+
+/** The bulkhead round the source is full and so is its queue. Answer 503 and let the caller come back. */
+export class SourceOverloadedError extends PlimsollError {
+  readonly code = 'PLIMSOLL_SOURCE_OVERLOADED'
+  constructor(concurrency: number, queue: number) {
+    super(
+      `${concurrency} loads are running and ${queue} are waiting, as many as source.concurrency and source.queue allow`,
+    )
+  }
+}
+
+/** The breaker round the source is open: it kept failing, so it is left alone for a moment. */
+export class SourceUnavailableError extends PlimsollError {
+  readonly code = 'PLIMSOLL_SOURCE_UNAVAILABLE'
+  constructor() {
+    super('the source kept failing and is being left alone for a moment')
+  }
+}
+
+/** The cache was used after `close()`. */
+export class CacheClosedError extends PlimsollError {
+  readonly code = 'PLIMSOLL_CACHE_CLOSED'
+  constructor() {
+    super('this cache is closed')
+  }
+}

@@ -1,0 +1,186 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../clock.ts'
+import type { Times } from '../entry/envelope.ts'
+import { freezeDeeply } from './freeze.ts'
+import { sizeOf, sizeOfString } from './size-of.ts'
+
+/** The times of a local entry: those of the value, and those that hold for this process. */
+export interface LocalTimes extends Times {
+  /** Until then it is answered without a look at anything else. */
+  readonly quietUntil: number
+  /** Until then it is fresh for this process: the end of its `ttl` or of the local one, whichever is nearer. */
+  readonly localUntil: number
+}
+
+export interface LocalEntry<V> extends LocalTimes {
+  readonly value: V | undefined
+  /** Settled once and handed to every hit: a hit allocates nothing. */
+  promise: Promise<V | undefined> | undefined
+  /** Hits get a clone each, because the option says so or because the value cannot be frozen. */
+  readonly cloned: boolean
+  /** The trust epoch in which it was put; an entry of an earlier one is only a stale reserve. */
+  readonly epoch: number
+}
+
+// An entry object with its promise and its slots in lru-cache's map and lists, measured at 300 to 400 bytes.
+const entryBytes = 400
+
+/** One value must not empty the tier. */
+const largestShare = 8
+
+/**
+ * The in-process tier of one cache: an LRU per namespace under one bound in bytes. Where the bound is hit, the
+ * namespace that holds the most gives way, so that a flood in one does not wash out the others.
+ */
+export class LocalTier {
+  readonly maxBytes: number
+  readonly #namespaces: LocalNamespace<unknown>[] = []
+  #bytes = 0
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get entries(): number {
+    return this.#namespaces.reduce((sum, namespace) => sum + namespace.size, 0)
+  }
+
+  namespace<V>(clock: Clock, clone: boolean): LocalNamespace<V> {
+    const namespace = new LocalNamespace<V>(this, clock, clone)
+    this.#namespaces.push(namespace as LocalNamespace<unknown>)
+    return namespace
+  }
+
+  /** @internal Books a change of size and makes room where the bound is passed. */
+  account(bytes: number): void {
+    this.#bytes += bytes
+    while (this.#bytes > this.maxBytes) {
+      let largest: LocalNamespace<unknown> | undefined
+      for (const namespace of this.#namespaces) {
+        if (largest === undefined || namespace.bytes > largest.bytes) largest = namespace
+      }
+      const freed = largest?.evictOldest() ?? 0
+      if (freed === 0) return
+      this.#bytes -= freed
+    }
+  }
+
+  /** Turns every entry into a stale reserve: writes may have been missed. */
+  distrust(): void {
+    for (const namespace of this.#namespaces) namespace.distrust()
+  }
+
+  clear(): void {
+    for (const namespace of this.#namespaces) namespace.clear()
+  }
+}
+
+export class LocalNamespace<V> {
+  readonly #tier: LocalTier
+  readonly #clock: Clock
+  readonly #clone: boolean
+  readonly #entries: LRUCache<string, LocalEntry<V>>
+  #epoch = 0
+  hits = 0
+  evictions = 0
+
+  constructor(tier: LocalTier, clock: Clock, clone: boolean) {
+    this.#tier = tier
+    this.#clock = clock
+    this.#clone = clone
+    this.#entries = new LRUCache<string, LocalEntry<V>>({
+      maxSize: tier.maxBytes,
+      maxEntrySize: Math.floor(tier.maxBytes / largestShare),
+    })
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize
+  }
+
+  /** Whether every caller gets a clone of its own. */
+  get clones(): boolean {
+    return this.#clone
+  }
+
+  /** The hot path: a promise where the entry can be answered as it is, else undefined and `peek` tells more. */
+  hit(key: string): Promise<V | undefined> | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined || entry.epoch !== this.#epoch || this.#clock.now() >= entry.quietUntil) return undefined
+    this.hits += 1
+    if (entry.cloned) return Promise.resolve(structuredClone(entry.value))
+    entry.promise ??= Promise.resolve(entry.value)
+    return entry.promise
+  }
+
+  /** The entry in whatever state, as long as it is kept. */
+  peek(key: string): LocalEntry<V> | undefined {
+    const entry = this.#entries.peek(key)
+    if (entry !== undefined && this.#clock.now() >= entry.expiresAt) {
+      this.delete(key)
+      return undefined
+    }
+    return entry
+  }
+
+  trusts(entry: LocalEntry<V>): boolean {
+    return entry.epoch === this.#epoch
+  }
+
+  /**
+   * Stores a value and freezes it, which the caller who loaded it sees too. Untrusted entries are a stale reserve only:
+   * the channel that would tell of other processes' writes is down.
+   *
+   * @throws DataCloneError where a value that must be cloned cannot be.
+   */
+  set(key: string, value: V | undefined, times: LocalTimes, trusted = true): void {
+    const cloned = this.#clone || !freezeDeeply(value)
+    const entry: LocalEntry<V> = {
+      storedAt: times.storedAt,
+      quietUntil: times.quietUntil,
+      localUntil: times.localUntil,
+      freshUntil: times.freshUntil,
+      expiresAt: times.expiresAt,
+      loadTime: times.loadTime,
+      value: cloned ? structuredClone(value) : value,
+      promise: undefined,
+      cloned,
+      epoch: trusted ? this.#epoch : this.#epoch - 1,
+    }
+    const before = this.#entries.calculatedSize
+    this.#entries.set(key, entry, { size: entryBytes + sizeOfString(key) + sizeOf(value) })
+    this.#tier.account(this.#entries.calculatedSize - before)
+  }
+
+  delete(key: string): void {
+    const before = this.#entries.calculatedSize
+    this.#entries.delete(key)
+    this.#tier.account(this.#entries.calculatedSize - before)
+  }
+
+  distrust(): void {
+    this.#epoch += 1
+  }
+
+  clear(): void {
+    const before = this.#entries.calculatedSize
+    this.#entries.clear()
+    this.#tier.account(-before)
+  }
+
+  /** @internal Answers the bytes freed; the tier books them. */
+  evictOldest(): number {
+    const before = this.#entries.calculatedSize
+    if (this.#entries.pop() === undefined) return 0
+    this.evictions += 1
+    return before - this.#entries.calculatedSize
+  }
+}

@@ -1,0 +1,242 @@
+import type { Clock, Random } from './clock.ts'
+import { Fences } from './coherence/fences.ts'
+import { createCodec } from './entry/codec.ts'
+import { assertKey, createKeySpace } from './entry/key.ts'
+import { CacheClosedError, InvalidArgumentError, LoadTimeoutError } from './errors.ts'
+import { LocalKeeper } from './local/local-keeper.ts'
+import type { LocalNamespace, LocalTier } from './local/local-tier.ts'
+import type { Logger } from './options/logger.ts'
+import {
+  type CallSettings,
+  type GetOptions,
+  type NamespaceSettings,
+  parseGetOptions,
+} from './options/namespace-options.ts'
+import { CacheAside } from './read/cache-aside.ts'
+import { type Counters, createCounters } from './read/counters.ts'
+import { BatchFetch, fetchOne } from './read/fetch.ts'
+import type { Flight } from './read/flight.ts'
+import type { Fetch } from './read/read-parts.ts'
+import type { Source } from './read/source.ts'
+import { Wakeups } from './read/wakeups.ts'
+import type { LinkedNamespace, RedisLink } from './redis-link.ts'
+import { WriteThrough } from './write/write-through.ts'
+
+export interface NamespaceParts {
+  readonly cacheName: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly development: boolean
+  readonly tier: LocalTier | undefined
+  readonly link: RedisLink | undefined
+  readonly source: Source
+}
+
+export interface SetOptions {
+  /** Handed to `save`. */
+  signal?: AbortSignal
+}
+
+/** A kind of value: how it is loaded, saved, kept and for how long. Made by `cache.namespace`. */
+export class Namespace<V> implements LinkedNamespace {
+  readonly name: string
+  readonly #local: LocalNamespace<V> | undefined
+  readonly #settings: NamespaceSettings<V>
+  readonly #source: Source
+  readonly #fences = new Fences<Flight<V>>()
+  readonly #wakeups = new Wakeups()
+  readonly #counters = createCounters()
+  readonly #reading: CacheAside<V>
+  readonly #writing: WriteThrough<V>
+  readonly #fetch: Fetch<V> | undefined
+  readonly #call: CallSettings<V>
+  #closed = false
+
+  /** @internal */
+  constructor(settings: NamespaceSettings<V>, parts: NamespaceParts) {
+    const { cacheName, clock, random, logger, development, tier, link, source } = parts
+    const { name, schemaVersion, local, policy } = settings
+    const id = schemaVersion === 0 ? name : `${name}@${schemaVersion}`
+    this.name = name
+    this.#settings = settings
+    this.#source = source
+    this.#local = local === false ? undefined : tier?.namespace<V>(clock, local.clone)
+    const codec = createCodec(policy, settings.schema, warnOfSize(name, logger))
+    const keys = createKeySpace(cacheName, name, schemaVersion)
+    const keeper = new LocalKeeper(
+      this.#local,
+      local === false ? 0 : local.ttl,
+      clock,
+      () => link?.hearsOthers() ?? true,
+    )
+    const shared = {
+      ...{ settings, clock, random, development, keys, codec, keeper, logger, source },
+      local: this.#local,
+      counters: this.#counters,
+      fences: this.#fences,
+      wakeups: this.#wakeups,
+      id,
+    }
+    const remote = link && {
+      commands: link.commands,
+      gate: link.gate,
+      pending: link.pending,
+      clock,
+      channel: link.channelName,
+      sender: link.sender,
+      trusts: (key: string) => link.pending.trusts(id, key),
+    }
+    this.#reading = new CacheAside({ ...shared, remote })
+    this.#writing = new WriteThrough({ ...shared, remote, observedLoadTime: () => this.#reading.loading.observedTime })
+    this.#fetch = fetchOne(settings, source)
+    this.#call = { policy, load: settings.load, timeout: undefined }
+    link?.add(id, this)
+  }
+
+  /**
+   * The value of a key: from this process, from Redis, or from the source. `undefined` means that the source has none.
+   * Values are deeply frozen, because the next caller gets the same one (`local.clone` hands out copies instead).
+   *
+   * @throws what `load` throws, where no stale value is allowed; LoadTimeoutError, SourceOverloadedError,
+   * SourceUnavailableError, InvalidArgumentError, CacheClosedError
+   */
+  get(key: string, options?: GetOptions<V>): Promise<V | undefined> {
+    const hit = this.#local?.hit(key)
+    return hit !== undefined ? hit : this.#read(key, options)
+  }
+
+  /**
+   * Many values at once: the local tier, one MGET, one `loadMany` for what is missing. Keys that the source has not are
+   * not in the map.
+   */
+  async getMany(keys: readonly string[]): Promise<Map<string, V>> {
+    if (!Array.isArray(keys)) throw new InvalidArgumentError('keys', 'expected an array of strings')
+    const unique = new Set(keys)
+    for (const key of unique) assertKey(key)
+    const { loadMany, name } = this.#settings
+    const fetch =
+      loadMany === undefined || this.#fetch === undefined
+        ? this.#fetch
+        : new BatchFetch(name, loadMany, this.#source, this.#fetch, unique)
+    const reads: Promise<V | undefined>[] = []
+    for (const key of unique) {
+      const hit = this.#local?.hit(key)
+      if (hit === undefined) reads.push(this.#start(key, this.#call, fetch))
+      else {
+        fetch?.dropOut(key)
+        reads.push(hit)
+      }
+    }
+    const values = await Promise.all(reads)
+    const found = new Map<string, V>()
+    let index = 0
+    for (const key of unique) {
+      const value = values[index++]
+      if (value !== undefined) found.set(key, value)
+    }
+    return found
+  }
+
+  /**
+   * Write-through: `save` first, then Redis, then the other processes. Where Redis does not take the value, every
+   * process is made to forget the older one instead; once this resolves, this process never returns it.
+   *
+   * @throws what `save` throws; InvalidArgumentError before anything is changed
+   */
+  async set(key: string, value: V, options: SetOptions = {}): Promise<void> {
+    this.#assertUsable(key)
+    await this.#writing.set(key, value, options.signal)
+  }
+
+  /** Drops the cached value everywhere. The source is not touched: delete there first. */
+  async delete(key: string): Promise<void> {
+    this.#assertUsable(key)
+    await this.#writing.delete(key)
+  }
+
+  /** @internal */
+  get counters(): Counters {
+    return { ...this.#counters, localHits: this.#counters.localHits + (this.#local?.hits ?? 0) }
+  }
+
+  /** @internal */
+  get busy(): boolean {
+    return this.#fences.reads + this.#fences.writes > 0
+  }
+
+  /** @internal */
+  onInvalidation(key: string): void {
+    this.#fences.voidKey(key)
+    this.#local?.delete(key)
+  }
+
+  /** @internal */
+  onWake(key: string): void {
+    this.#wakeups.wake(key)
+  }
+
+  /** @internal */
+  onDoubt(): void {
+    this.#fences.voidAll()
+    this.#local?.distrust()
+  }
+
+  /** @internal */
+  replay(key: string): Promise<void> {
+    return this.#writing.replay(key)
+  }
+
+  /** @internal */
+  close(): void {
+    this.#closed = true
+    this.#wakeups.wakeAll()
+  }
+
+  #read(key: string, options: GetOptions<V> | undefined): Promise<V | undefined> {
+    try {
+      this.#assertUsable(key)
+      if (options === undefined) return this.#start(key, this.#call, this.#fetch)
+      const call = parseGetOptions(options, this.#settings)
+      const fetch = options.load === undefined ? this.#fetch : fetchOne(this.#settings, this.#source, options.load)
+      return this.#within(call.timeout, this.#start(key, call, fetch))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #start(key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): Promise<V | undefined> {
+    if (this.#closed) return Promise.reject(new CacheClosedError())
+    return this.#reading.get(key, call, fetch)
+  }
+
+  /** The deadline of one caller, who may share the flight with others of more patience. */
+  async #within(timeout: number | undefined, value: Promise<V | undefined>): Promise<V | undefined> {
+    if (timeout === undefined) return await value
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new LoadTimeoutError(this.name, timeout)), timeout)
+    })
+    try {
+      return await Promise.race([value, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #assertUsable(key: unknown): void {
+    if (this.#closed) throw new CacheClosedError()
+    assertKey(key)
+  }
+}
+
+/** Once a namespace: the first large value tells as much as the thousandth. */
+function warnOfSize(namespace: string, logger: Logger): (bytes: number, stored: boolean) => void {
+  const warned = new Set<boolean>()
+  return (bytes, stored) => {
+    if (warned.has(stored)) return
+    warned.add(stored)
+    const message = stored ? 'a value of over 100 KB is cached' : 'a value over maxValueBytes is not stored in Redis'
+    logger.warn({ namespace, bytes }, message)
+  }
+}

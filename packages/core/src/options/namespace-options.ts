@@ -1,0 +1,167 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { z } from 'zod'
+import { InvalidArgumentError, InvalidOptionsError } from '../errors.ts'
+import { type CacheSettings, nameSchema, type SourceOptions, sourceSchema } from './cache-options.ts'
+import type { Duration } from './duration.ts'
+import { toOptionIssues } from './option-issues.ts'
+import { cascade, duration, orFalse, type Policy, type PolicyOptions, policyShape, whole } from './policy.ts'
+import { type RedisOption, redisOptionSchema } from './redis-options.ts'
+
+/** What a load may look at and decide. */
+export interface LoadContext<V> {
+  /** Aborted at `loadTimeout`, and when the cache is closed. */
+  readonly signal: AbortSignal
+  /** The value being replaced, where there is one. */
+  readonly stale: V | undefined
+  /** Sets this value's own time to live. */
+  ttl(duration: Duration): void
+  /** Answers the callers with this value but stores it nowhere. */
+  skip(): void
+}
+
+export interface LoadManyContext {
+  readonly signal: AbortSignal
+}
+
+export interface SaveContext {
+  /** The signal that the caller of `set` gave, if any. */
+  readonly signal: AbortSignal | undefined
+}
+
+export interface NamespaceOptions<V> extends PolicyOptions {
+  /** Part of every key: 1 to 64 letters, digits, `_`, `.` or `-`. */
+  name: string
+  /** Any Standard Schema (zod, valibot, arktype …). What comes out of Redis and does not fit is a miss. */
+  schema?: StandardSchemaV1<unknown, V> | undefined
+  /** Reads the source. `undefined` means that the source has none; `null` is a value. */
+  load?: ((key: string, context: LoadContext<V>) => Promise<V | undefined> | V | undefined) | undefined
+  /** Reads many at once for `getMany`; keys that the map lacks are ones that the source has not. */
+  loadMany?:
+    | ((
+        keys: readonly string[],
+        context: LoadManyContext,
+      ) => Promise<ReadonlyMap<string, V | undefined>> | ReadonlyMap<string, V | undefined>)
+    | undefined
+  /** Writes the source; without it `set` stores in the cache only. */
+  save?: ((key: string, value: V, context: SaveContext) => Promise<unknown> | unknown) | undefined
+  /** Part of the key, so that two releases side by side do not read each other's entries. Default 0. */
+  schemaVersion?: number | undefined
+  local?: { ttl?: Duration; clone?: boolean } | false | undefined
+  /** A bulkhead of this namespace's own. */
+  source?: SourceOptions | undefined
+  /** A Redis of this namespace's own, with its own connections: sessions do not belong beside a cache that evicts. */
+  redis?: RedisOption | undefined
+}
+
+export interface NamespaceSettings<V> {
+  readonly name: string
+  readonly schema: StandardSchemaV1<unknown, V> | undefined
+  readonly load: NamespaceOptions<V>['load']
+  readonly loadMany: NamespaceOptions<V>['loadMany']
+  readonly save: NamespaceOptions<V>['save']
+  readonly schemaVersion: number
+  readonly local: { readonly ttl: number; readonly clone: boolean } | false
+  readonly source: { readonly concurrency: number; readonly queue: number } | undefined
+  readonly redis: RedisOption | undefined
+  readonly policy: Policy
+}
+
+const aFunction = (what: string) =>
+  z.custom<never>((value) => typeof value === 'function', { error: `expected a function: ${what}` }).optional()
+
+const schema = z.strictObject({
+  ...policyShape,
+  name: nameSchema,
+  schema: z
+    .custom<StandardSchemaV1>(
+      (value) =>
+        (typeof value === 'object' || typeof value === 'function') &&
+        value !== null &&
+        typeof (value as StandardSchemaV1)['~standard']?.validate === 'function',
+      { error: 'expected a Standard Schema, such as a zod, valibot or arktype schema' },
+    )
+    .optional(),
+  load: aFunction('(key, context) => value'),
+  loadMany: aFunction('(keys, context) => Map'),
+  save: aFunction('(key, value, context) => void'),
+  schemaVersion: whole(0, 1_000_000).optional(),
+  local: orFalse(
+    z.strictObject({
+      ttl: duration('1ms', '1d').optional(),
+      clone: z.boolean({ error: 'expected true or false' }).optional(),
+    }),
+  ).optional(),
+  source: sourceSchema.optional(),
+  redis: redisOptionSchema.optional(),
+})
+
+/** @throws InvalidOptionsError listing every wrong option. */
+export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: CacheSettings): NamespaceSettings<V> {
+  const parsed = schema.safeParse(options)
+  if (!parsed.success) throw new InvalidOptionsError('namespace', toOptionIssues(parsed.error))
+  const given = parsed.data
+  const local = given.local === false || cache.local === false ? false : { ...cache.local, ...given.local }
+  if (local === false && cache.redis === undefined && given.redis === undefined) {
+    throw new InvalidOptionsError('namespace', [
+      { path: 'local', expected: 'without redis the local tier is the only place to keep values; it cannot be false' },
+    ])
+  }
+  return {
+    name: given.name,
+    schema: options.schema,
+    load: options.load,
+    loadMany: options.loadMany,
+    save: options.save,
+    schemaVersion: given.schemaVersion ?? 0,
+    local: local === false ? false : { ttl: local.ttl ?? 30_000, clone: local.clone ?? false },
+    source: given.source && {
+      concurrency: given.source.concurrency ?? cache.source.concurrency,
+      queue: given.source.queue ?? cache.source.queue,
+    },
+    redis: given.redis,
+    policy: cascade(cache.policy, given),
+  }
+}
+
+/** What one `get` may set for itself. */
+export interface GetOptions<V> {
+  /** Loads this key instead of the namespace's `load`; the flight is still shared with other gets of the key. */
+  load?: NamespaceOptions<V>['load']
+  ttl?: Duration
+  staleWhileRevalidate?: Duration
+  staleIfError?: Duration
+  loadTimeout?: Duration
+  softLoadTimeout?: Duration
+  /** Longest wait of this caller, whoever does the loading. No default: `loadTimeout` bounds the load itself. */
+  timeout?: Duration
+}
+
+const getSchema = z.strictObject({
+  load: aFunction('(key, context) => value'),
+  ttl: policyShape.ttl,
+  staleWhileRevalidate: policyShape.staleWhileRevalidate,
+  staleIfError: policyShape.staleIfError,
+  loadTimeout: policyShape.loadTimeout,
+  softLoadTimeout: policyShape.softLoadTimeout,
+  timeout: duration('1ms', '1h').optional(),
+})
+
+export interface CallSettings<V> {
+  readonly policy: Policy
+  readonly load: NamespaceOptions<V>['load']
+  readonly timeout: number | undefined
+}
+
+/** @throws InvalidArgumentError naming the first wrong field. */
+export function parseGetOptions<V>(options: GetOptions<V>, settings: NamespaceSettings<V>): CallSettings<V> {
+  const parsed = getSchema.safeParse(options)
+  if (!parsed.success) {
+    const [issue] = toOptionIssues(parsed.error)
+    throw new InvalidArgumentError(issue?.path ?? 'options', issue?.expected ?? 'expected options')
+  }
+  return {
+    policy: cascade(settings.policy, parsed.data),
+    load: options.load ?? settings.load,
+    timeout: parsed.data.timeout,
+  }
+}

@@ -1,0 +1,32 @@
+import type { TroubleClass } from '../redis/trouble.ts'
+
+/** What the SDK does without as Redis gets into trouble, mildest first. */
+export type Mode = 'normal' | 'conserving' | 'shedding' | 'read-only' | 'local-only'
+
+export interface Evidence {
+  readonly readable: boolean
+  readonly writable: boolean
+  /** Why the write gate holds writes back. */
+  readonly refusal: TroubleClass | undefined
+}
+
+export interface Verdict {
+  readonly mode: Mode
+  readonly reasons: readonly string[]
+}
+
+const refusals: Partial<Record<TroubleClass, string>> = {
+  oom: 'Redis is full and refuses writes (OOM)',
+  misconf: 'Redis cannot persist and refuses writes (MISCONF)',
+  readonly: 'Redis is a read-only replica and refuses writes (READONLY)',
+  noreplicas: 'Redis has too few replicas and refuses writes (NOREPLICAS)',
+}
+
+/** The mode that the evidence asks for, and why. */
+export function judge({ readable, writable, refusal }: Evidence): Verdict {
+  if (!readable) return { mode: 'local-only', reasons: ['Redis cannot be read'] }
+  const reasons: string[] = []
+  if (refusal !== undefined) reasons.push(refusals[refusal] ?? 'Redis refuses writes')
+  if (!writable) reasons.push('Redis does not answer writes')
+  return { mode: reasons.length === 0 ? 'normal' : 'read-only', reasons }
+}

@@ -1,0 +1,260 @@
+import type { Entry } from '../entry/codec.ts'
+import { freezeDeeply } from '../local/freeze.ts'
+import type { LocalEntry } from '../local/local-tier.ts'
+import type { CallSettings } from '../options/namespace-options.ts'
+import type { Policy } from '../options/policy.ts'
+import type { Budget } from '../redis/budget.ts'
+import { isTimeToRefresh } from './early-expiration.ts'
+import { Flight } from './flight.ts'
+import { acquireLease, seenOf } from './lease.ts'
+import { Loading, type StoringRight } from './loading.ts'
+import type { Fetch, ReadParts, ReadRemote, Reserve } from './read-parts.ts'
+
+/** What was found under a key in Redis. `seen` tells the lease's script which value that was. */
+type Look<V> =
+  | { readonly kind: 'entry'; readonly entry: Entry<V>; readonly seen: Buffer }
+  | { readonly kind: 'absent'; readonly seen: Buffer }
+  | { readonly kind: 'trouble' }
+
+/** How the way through Redis ended: the callers are answered, or the source must be asked. */
+type Passage<V> = 'answered' | { readonly reserve: Reserve<V> | undefined; readonly right: StoringRight }
+
+// A message wakes those who wait for another's load; polling is for messages that get lost.
+const pollFrom = 60
+const pollTo = 250
+
+/** Cache-aside: local tier, single flight, Redis, lease, source. */
+export class CacheAside<V> {
+  readonly loading: Loading<V>
+  readonly #parts: ReadParts<V>
+
+  constructor(parts: ReadParts<V>) {
+    this.#parts = parts
+    this.loading = new Loading(parts)
+  }
+
+  /** Answers what the local tier's hot path could not. */
+  get(key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): Promise<V | undefined> {
+    const { local, fences } = this.#parts
+    const kept = local?.peek(key)
+    if (kept !== undefined && this.#answersLocally(kept, key, call, fetch)) {
+      return Promise.resolve(kept.cloned ? structuredClone(kept.value) : kept.value)
+    }
+    const joined = fences.findRead(key)
+    if (joined !== undefined) {
+      joined.wanted = true
+      fetch?.dropOut(key)
+      return this.#share(joined)
+    }
+    const flight = this.#start(key, call, fetch, kept, true)
+    return local?.clones ? this.#share(flight) : flight.promise
+  }
+
+  #answersLocally(kept: LocalEntry<V>, key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): boolean {
+    const { local, clock, counters } = this.#parts
+    if (!local?.trusts(kept)) return false
+    const now = clock.now()
+    if (now < kept.localUntil) {
+      counters.localHits += 1
+      if (fetch !== undefined && this.#isEarly(kept, call.policy)) this.#refresh(key, call, fetch, kept)
+      else fetch?.dropOut(key)
+      return true
+    }
+    if (now < kept.freshUntil) return false
+    const failedJustNow = now < kept.freshUntil + call.policy.staleIfError && this.loading.failures.has(key)
+    if (!failedJustNow && now >= kept.freshUntil + call.policy.staleWhileRevalidate) return false
+    counters.staleHits += 1
+    if (fetch !== undefined) this.#refresh(key, call, fetch, kept)
+    return true
+  }
+
+  /** Loads in the background, unless somebody does already or just failed to. */
+  #refresh(key: string, call: CallSettings<V>, fetch: Fetch<V>, kept: LocalEntry<V>): void {
+    if (this.#parts.fences.findRead(key) !== undefined || this.loading.failures.has(key)) fetch.dropOut(key)
+    else this.#start(key, call, fetch, kept, false)
+  }
+
+  #start(
+    key: string,
+    call: CallSettings<V>,
+    fetch: Fetch<V> | undefined,
+    kept: LocalEntry<V> | undefined,
+    wanted: boolean,
+  ): Flight<V> {
+    const flight = new Flight<V>(wanted)
+    this.#parts.fences.openRead(key, flight)
+    void this.#travel(flight, key, call, fetch, kept)
+    return flight
+  }
+
+  async #travel(
+    flight: Flight<V>,
+    key: string,
+    call: CallSettings<V>,
+    fetch: Fetch<V> | undefined,
+    kept: LocalEntry<V> | undefined,
+  ): Promise<void> {
+    const { remote, fences } = this.#parts
+    try {
+      const passage =
+        remote === undefined
+          ? ({ reserve: kept, right: 'none' } as const)
+          : await this.#passRedis(flight, key, call.policy, fetch, kept, remote)
+      if (passage === 'answered') return
+      if (fetch === undefined) {
+        if (flight.wanted) this.#parts.counters.misses += 1
+        flight.answer(undefined)
+        return
+      }
+      await this.loading.run(flight, key, call.policy, fetch, passage.reserve, passage.right)
+    } catch (error) {
+      flight.fail(error)
+    } finally {
+      fetch?.dropOut(key)
+      fences.closeRead(key, flight)
+      // A refresh that gave up leaves those who joined it at the last moment without an answer: they look again.
+      if (!flight.settled) this.#abandon(flight, key, call, fetch)
+    }
+  }
+
+  async #passRedis(
+    flight: Flight<V>,
+    key: string,
+    policy: Policy,
+    fetch: Fetch<V> | undefined,
+    kept: LocalEntry<V> | undefined,
+    remote: ReadRemote,
+  ): Promise<Passage<V>> {
+    const { clock, counters, id, keys } = this.#parts
+    const budget = remote.commands.budget()
+    let look: Look<V> = remote.trusts(key) ? await this.#look(key, remote, budget) : { kind: 'trouble' }
+    let reserve: Reserve<V> | undefined = kept
+    const until = clock.now() + this.#longestWait(policy)
+    while (look.kind !== 'trouble') {
+      if (look.kind === 'entry') {
+        const isFresh = this.#settleFresh(flight, key, look.entry, policy, kept)
+        if (isFresh && (fetch === undefined || !this.#isEarly(look.entry, policy))) return 'answered'
+        reserve = look.entry
+        if (!isFresh) this.#answerStale(flight, reserve, policy)
+      }
+      if (
+        reserve !== undefined &&
+        this.loading.failures.has(key) &&
+        this.loading.answerReserve(flight, reserve, policy)
+      ) {
+        return 'answered'
+      }
+      if (policy.lease === false) return { reserve, right: 'plain' }
+      if (fetch === undefined) return { reserve, right: 'none' }
+      const entryKeys = { value: keys.value(key), lease: keys.lease(key) }
+      const outcome = await acquireLease(remote, id, key, entryKeys, policy.lease.ttl, look.seen, budget)
+      if (outcome.kind === 'acquired') return { reserve, right: outcome.lease }
+      if (outcome.kind === 'refused') return { reserve, right: 'none' }
+      if (outcome.kind === 'arrived') {
+        look = await this.#read(outcome.value)
+        continue
+      }
+      fetch.dropOut(key)
+      if (flight.settled) return 'answered'
+      if (clock.now() >= until) return flight.wanted ? { reserve, right: 'none' } : 'answered'
+      counters.leaseWaits += 1
+      await this.#waitForOther(key, until)
+    }
+    counters.redisTroubles += 1
+    if (flight.wanted && kept !== undefined && this.#answerKept(flight, kept)) return 'answered'
+    return { reserve, right: 'none' }
+  }
+
+  async #look(key: string, remote: ReadRemote, budget: Budget): Promise<Look<V>> {
+    try {
+      const bytes = await remote.commands.get(this.#parts.keys.value(key), budget)
+      return bytes === null ? { kind: 'absent', seen: seenOf(null) } : await this.#read(bytes)
+    } catch {
+      return { kind: 'trouble' }
+    }
+  }
+
+  async #read(bytes: Buffer): Promise<Look<V>> {
+    const { codec, counters, logger, settings } = this.#parts
+    const decoded = codec.decode(bytes)
+    const entry = decoded instanceof Promise ? await decoded : decoded
+    if (typeof entry !== 'string') return { kind: 'entry', entry, seen: seenOf(bytes) }
+    counters.unreadable += 1
+    logger.debug({ namespace: settings.name, reason: entry }, 'unreadable entry in Redis')
+    return { kind: 'absent', seen: seenOf(bytes) }
+  }
+
+  /** Answers with a fresh entry and keeps it. A refresh wants a newer one than the one that it is to replace. */
+  #settleFresh(
+    flight: Flight<V>,
+    key: string,
+    entry: Entry<V>,
+    policy: Policy,
+    kept: LocalEntry<V> | undefined,
+  ): boolean {
+    const { clock, counters, keeper } = this.#parts
+    if (clock.now() >= entry.freshUntil) return false
+    if (!flight.wanted && kept?.freshUntil === entry.freshUntil) return false
+    if (flight.wanted && !flight.settled) counters.redisHits += 1
+    this.loading.observe(entry.loadTime)
+    if (!flight.voided) keeper.keep(key, entry.value, entry, policy, true)
+    flight.answer(entry.value)
+    return true
+  }
+
+  #answerStale(flight: Flight<V>, reserve: Reserve<V>, policy: Policy): void {
+    const { clock, counters } = this.#parts
+    if (flight.settled || !flight.wanted || clock.now() >= reserve.freshUntil + policy.staleWhileRevalidate) return
+    counters.staleHits += 1
+    flight.answer(reserve.value)
+  }
+
+  /** Redis cannot be asked: an entry whose local time is over but whose own is not is still the best answer. */
+  #answerKept(flight: Flight<V>, kept: LocalEntry<V>): boolean {
+    const { local, clock, counters } = this.#parts
+    if (!local?.trusts(kept) || clock.now() >= kept.freshUntil) return false
+    counters.localHits += 1
+    flight.answer(kept.value)
+    return true
+  }
+
+  #abandon(flight: Flight<V>, key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): void {
+    if (!flight.wanted) flight.answer(undefined)
+    else this.get(key, call, fetch).then(flight.answer.bind(flight), flight.fail.bind(flight))
+  }
+
+  async #waitForOther(key: string, until: number): Promise<void> {
+    const { clock, random, wakeups } = this.#parts
+    const pause = Math.max(0, Math.min(pollFrom + random() * (pollTo - pollFrom), until - clock.now()))
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(() => {
+        forget()
+        resolve()
+      }, pause)
+      const forget = wakeups.add(key, () => {
+        clock.clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  #isEarly(times: Reserve<V>, policy: Policy): boolean {
+    const { clock, random, remote, counters } = this.#parts
+    if (policy.earlyExpiration === false || times.loadTime === 0) return false
+    // While writes are held back every load is this process's own: none is to be made before its time.
+    if (remote !== undefined && !remote.gate.open) return false
+    const early = isTimeToRefresh(clock.now(), times, policy.earlyExpiration.beta, random)
+    if (early) counters.earlyRefreshes += 1
+    return early
+  }
+
+  /** The value of a flight for one of several callers: frozen, or a clone where it cannot be. */
+  #share(flight: Flight<V>): Promise<V | undefined> {
+    const clones = this.#parts.local?.clones ?? false
+    return flight.promise.then((value) => (clones || !freezeDeeply(value) ? structuredClone(value) : value))
+  }
+
+  #longestWait(policy: Policy): number {
+    return policy.lease === false ? 0 : Math.max(policy.lease.wait, 2 * this.loading.observedTime)
+  }
+}

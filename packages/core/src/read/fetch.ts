@@ -1,0 +1,85 @@
+import { InvalidArgumentError } from '../errors.ts'
+import type { NamespaceSettings } from '../options/namespace-options.ts'
+import type { Context } from './load-context.ts'
+import type { Fetch } from './read-parts.ts'
+import type { Source } from './source.ts'
+
+type Load<V> = NonNullable<NamespaceSettings<V>['load']>
+type LoadMany<V> = NonNullable<NamespaceSettings<V>['loadMany']>
+
+/** One key, one call of `load`, or of `loadMany` where there is no other. */
+export function fetchOne<V>(settings: NamespaceSettings<V>, source: Source, own?: Load<V>): Fetch<V> | undefined {
+  const load = own ?? settings.load
+  const { name, loadMany } = settings
+  if (load === undefined && loadMany === undefined) return undefined
+  return {
+    load: (key, context, deadline) =>
+      source.run(name, deadline, async (signal) => {
+        context.signal = signal
+        if (load !== undefined) return await load(key, context)
+        return loadMany === undefined ? undefined : asMap(await loadMany([key], { signal })).get(key)
+      }),
+    dropOut() {},
+  }
+}
+
+interface Waiting<V> {
+  resolve(value: V | undefined): void
+  reject(error: unknown): void
+}
+
+/**
+ * Many keys, one call of `loadMany`: the call is made when every key has either come this far or dropped out, because it
+ * was found, or because another process loads it.
+ */
+export class BatchFetch<V> implements Fetch<V> {
+  readonly #name: string
+  readonly #loadMany: LoadMany<V>
+  readonly #source: Source
+  readonly #single: Fetch<V>
+  readonly #awaited: Set<string>
+  readonly #waiting = new Map<string, Waiting<V>>()
+  #deadline = 0
+
+  constructor(name: string, loadMany: LoadMany<V>, source: Source, single: Fetch<V>, keys: Iterable<string>) {
+    this.#name = name
+    this.#loadMany = loadMany
+    this.#source = source
+    this.#single = single
+    this.#awaited = new Set(keys)
+  }
+
+  load(key: string, context: Context<V>, deadline: number): Promise<V | undefined> {
+    if (!this.#awaited.delete(key)) return this.#single.load(key, context, deadline)
+    this.#deadline = deadline
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(key, { resolve, reject })
+      this.#callWhenComplete()
+    })
+  }
+
+  dropOut(key: string): void {
+    if (this.#awaited.delete(key)) this.#callWhenComplete()
+  }
+
+  #callWhenComplete(): void {
+    if (this.#awaited.size > 0 || this.#waiting.size === 0) return
+    const keys = [...this.#waiting.keys()]
+    this.#source
+      .run(this.#name, this.#deadline, async (signal) => asMap(await this.#loadMany(keys, { signal })))
+      .then(
+        (values) => {
+          for (const [key, waiting] of this.#waiting) waiting.resolve(values.get(key))
+        },
+        (error: unknown) => {
+          for (const waiting of this.#waiting.values()) waiting.reject(error)
+        },
+      )
+  }
+}
+
+function asMap<V>(values: ReadonlyMap<string, V>): ReadonlyMap<string, V> {
+  if (!(values instanceof Map))
+    throw new InvalidArgumentError('loadMany', 'expected it to return a Map from key to value')
+  return values
+}

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import { wake } from '../coherence/messages.ts'
+import { freshUntilBytes } from '../entry/envelope.ts'
+import type { WriteGate } from '../pressure/write-gate.ts'
+import type { Budget } from '../redis/budget.ts'
+import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
+
+export const newToken = (): string => randomBytes(12).toString('base64url')
+
+/** What the caller has seen under the key, as the acquiring script compares it. */
+export function seenOf(bytes: Buffer | null | undefined): Buffer {
+  if (bytes === null || bytes === undefined) return Buffer.from('-')
+  return Buffer.concat([Buffer.from('+'), bytes.subarray(freshUntilBytes.start, freshUntilBytes.end)])
+}
+
+export interface LeaseContext {
+  readonly commands: RedisCommands
+  readonly gate: WriteGate
+  readonly clock: Clock
+  readonly channel: string
+  readonly sender: string
+}
+
+/** A lease in hand: nobody else loads this key while it lives. Renewed until it is given back. */
+export class Lease {
+  readonly token: string
+  readonly #context: LeaseContext
+  readonly #keys: EntryKeys
+  readonly #namespace: string
+  readonly #key: string
+  readonly #ttl: number
+  #timer: unknown
+  #lost = false
+  #ended = false
+
+  constructor(context: LeaseContext, namespace: string, key: string, keys: EntryKeys, token: string, ttl: number) {
+    this.#context = context
+    this.#namespace = namespace
+    this.#key = key
+    this.#keys = keys
+    this.token = token
+    this.#ttl = ttl
+    this.#schedule()
+  }
+
+  /** Stores the entry if the lease still lives. */
+  async store(entry: Buffer, ttl: number): Promise<boolean> {
+    this.#stop()
+    const { commands, gate, channel } = this.#context
+    const outcome = await gate.run(() =>
+      commands.storeUnderLease(this.#keys, this.token, entry, ttl, channel, this.#wakeMessage, commands.budget()),
+    )
+    // A withheld store left the lease where it was, a refused one has freed it in its script.
+    if (outcome === 'withheld') await this.release()
+    return outcome === true
+  }
+
+  async release(): Promise<void> {
+    this.#stop()
+    const { commands, channel } = this.#context
+    if (this.#lost) return
+    await commands.releaseLease(this.#keys, this.token, channel, this.#wakeMessage, commands.budget())
+  }
+
+  get #wakeMessage(): string {
+    return wake(this.#context.sender, this.#namespace, this.#key)
+  }
+
+  #stop(): void {
+    this.#ended = true
+    this.#context.clock.clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    if (this.#ended) return
+    const { clock, commands } = this.#context
+    this.#timer = clock.setTimeout(() => {
+      commands.renewLease(this.#keys, this.token, this.#ttl, commands.budget()).then(
+        (alive) => {
+          // Evicted or taken: the store will be refused, so there is nothing left to renew.
+          if (alive) this.#schedule()
+          else this.#lost = true
+        },
+        () => this.#schedule(),
+      )
+    }, this.#ttl * 0.3)
+  }
+}
+
+export type LeaseOutcome =
+  | { readonly kind: 'acquired'; readonly lease: Lease }
+  | { readonly kind: 'arrived'; readonly value: Buffer }
+  | { readonly kind: 'held' }
+  /** Redis refuses writes, does not answer, or is not asked: load without a lease, and keep the value locally. */
+  | { readonly kind: 'refused' }
+
+export async function acquireLease(
+  context: LeaseContext,
+  namespace: string,
+  key: string,
+  keys: EntryKeys,
+  ttl: number,
+  seen: Buffer,
+  budget: Budget,
+): Promise<LeaseOutcome> {
+  if (budget.left <= 0) return { kind: 'refused' }
+  const token = newToken()
+  try {
+    const outcome = await context.gate.run(
+      () => context.commands.acquireLease(keys, token, ttl, seen, true, budget),
+      (acquired) => acquired.kind !== 'arrived',
+    )
+    if (outcome === 'withheld' || outcome === 'refused') return { kind: 'refused' }
+    if (outcome.kind !== 'acquired') return outcome
+    return { kind: 'acquired', lease: new Lease(context, namespace, key, keys, token, ttl) }
+  } catch {
+    return { kind: 'refused' }
+  }
+}

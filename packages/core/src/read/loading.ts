@@ -1,0 +1,144 @@
+import { seal } from '../entry/codec.ts'
+import type { Times } from '../entry/envelope.ts'
+import { assertPreserved } from '../entry/preserved.ts'
+import { timesOf } from '../entry/times.ts'
+import type { Policy } from '../options/policy.ts'
+import { FailureBackoff } from './failure-backoff.ts'
+import type { Flight } from './flight.ts'
+import type { Lease } from './lease.ts'
+import { Context } from './load-context.ts'
+import type { Fetch, ReadParts, Reserve } from './read-parts.ts'
+
+/** Under which right a loaded value may be stored in Redis: a lease, none needed (`lease: false`), or none had. */
+export type StoringRight = Lease | 'plain' | 'none'
+
+const neverAborted = new AbortController().signal
+
+/** The last leg of a read: the source is asked, the callers are answered, the value is kept. */
+export class Loading<V> {
+  readonly failures: FailureBackoff
+  readonly #parts: ReadParts<V>
+  #observed = 0
+
+  constructor(parts: ReadParts<V>) {
+    this.#parts = parts
+    this.failures = new FailureBackoff(parts.clock)
+  }
+
+  /** What a load of this namespace takes, smoothed, in milliseconds. */
+  get observedTime(): number {
+    return this.#observed
+  }
+
+  observe(loadTime: number): void {
+    if (loadTime > 0) this.#observed = smooth(this.#observed, loadTime)
+  }
+
+  async run(
+    flight: Flight<V>,
+    key: string,
+    policy: Policy,
+    fetch: Fetch<V>,
+    reserve: Reserve<V> | undefined,
+    right: StoringRight,
+  ): Promise<void> {
+    const { clock, counters, development, codec, settings } = this.#parts
+    if (!flight.settled && flight.wanted) counters.misses += 1
+    const soft =
+      reserve === undefined
+        ? undefined
+        : clock.setTimeout(() => this.#answerInstead(flight, reserve, policy), policy.softLoadTimeout)
+    const context = new Context<V>(reserve?.value, neverAborted)
+    const started = clock.now()
+    counters.loads += 1
+    try {
+      const value = await fetch.load(key, context, policy.loadTimeout)
+      // A load of 0 ms would never be refreshed early.
+      const loadTime = Math.max(1, clock.now() - started)
+      this.failures.forget(key)
+      this.observe(loadTime)
+      if (development && value !== undefined) await assertPreserved(codec, value, settings.name)
+      await this.#settle(flight, key, value, smooth(reserve?.loadTime ?? 0, loadTime), context, policy, right)
+    } catch (error) {
+      counters.loadErrors += 1
+      if (typeof right === 'object') right.release().catch(() => {})
+      this.failures.note(key)
+      if (reserve === undefined || !this.answerReserve(flight, reserve, policy)) flight.fail(error)
+    } finally {
+      clock.clearTimeout(soft)
+    }
+  }
+
+  /** Answers with the older value where `staleIfError` allows. */
+  answerReserve(flight: Flight<V>, reserve: Reserve<V>, policy: Policy): boolean {
+    if (this.#parts.clock.now() >= reserve.freshUntil + policy.staleIfError) return false
+    if (!flight.settled) {
+      this.#parts.counters.staleHits += 1
+      flight.answer(reserve.value)
+    }
+    return true
+  }
+
+  #answerInstead(flight: Flight<V>, reserve: Reserve<V>, policy: Policy): void {
+    const spare = Math.max(policy.staleIfError, policy.staleWhileRevalidate)
+    if (flight.settled || !flight.wanted || this.#parts.clock.now() >= reserve.freshUntil + spare) return
+    this.#parts.counters.staleHits += 1
+    flight.answer(reserve.value)
+  }
+
+  async #settle(
+    flight: Flight<V>,
+    key: string,
+    value: V | undefined,
+    loadTime: number,
+    context: Context<V>,
+    policy: Policy,
+    right: StoringRight,
+  ): Promise<void> {
+    const { counters, remote, clock, random, keeper } = this.#parts
+    const times = timesOf(value, loadTime, context.chosenTtl ?? policy.ttl, policy, clock.now(), random)
+    const lasts = !context.skipped && times.expiresAt > times.storedAt
+    const storable = lasts && right !== 'none' && remote !== undefined && this.#mayStore(flight, key, right)
+    if (lasts && !flight.voided) keeper.keep(key, value, times, policy, storable)
+    flight.answer(value)
+    let stored = false
+    try {
+      if (storable) stored = await this.#store(key, value, times, right)
+      else if (typeof right === 'object') await right.release()
+    } catch {
+      // The caller has the value; Redis will be asked again when the next one wants it.
+    }
+    if (remote === undefined) return
+    if (stored) counters.stores += 1
+    else counters.storesSkipped += 1
+  }
+
+  /** A lease is void in Redis itself once somebody writes; without one only what this process heard of counts. */
+  #mayStore(flight: Flight<V>, key: string, right: Lease | 'plain'): boolean {
+    return (typeof right === 'object' || !flight.voided) && (this.#parts.remote?.trusts(key) ?? false)
+  }
+
+  async #store(key: string, value: V | undefined, times: Times, right: Lease | 'plain'): Promise<boolean> {
+    const { remote, clock, codec, keys } = this.#parts
+    let packed: Awaited<ReturnType<typeof codec.pack>>
+    try {
+      packed = await codec.pack(value)
+    } catch {
+      packed = undefined
+    }
+    const life = Math.ceil(times.expiresAt - clock.now())
+    if (packed === undefined || remote === undefined || life <= 0) {
+      if (typeof right === 'object') await right.release()
+      return false
+    }
+    const bytes = seal(packed, times)
+    if (typeof right === 'object') return await right.store(bytes, life)
+    const { commands } = remote
+    const entry = { value: keys.value(key), lease: keys.lease(key) }
+    return (await remote.gate.run(() => commands.store(entry, bytes, life, commands.budget()))) === undefined
+  }
+}
+
+function smooth(before: number, now: number): number {
+  return before === 0 ? now : before * 0.5 + now * 0.5
+}

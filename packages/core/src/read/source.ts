@@ -1,0 +1,96 @@
+import { Breaker, BreakerOpenError, type BreakerState } from '../breaker/breaker.ts'
+import type { Clock } from '../clock.ts'
+import { CacheClosedError, LoadTimeoutError, SourceOverloadedError, SourceUnavailableError } from '../errors.ts'
+import { Bulkhead } from './bulkhead.ts'
+
+/** The guard round a source of truth: bulkhead, breaker, and a deadline that covers the waiting too. */
+export class Source {
+  readonly bulkhead: Bulkhead
+  readonly #breaker: Breaker
+  readonly #clock: Clock
+  readonly #loading = new Set<AbortController>()
+
+  constructor(
+    limits: { readonly concurrency: number; readonly queue: number },
+    clock: Clock,
+    onTransition: (state: BreakerState) => void,
+  ) {
+    this.bulkhead = new Bulkhead(limits.concurrency, limits.queue)
+    this.#clock = clock
+    this.#breaker = new Breaker({
+      name: 'source',
+      // Ten in a row and not three: one bad key must not take the source from the others.
+      consecutiveFailures: 10,
+      resetAfter: 1_000,
+      isTrouble: (error) => !(error instanceof SourceOverloadedError) && !(error instanceof CacheClosedError),
+      onTransition,
+    })
+  }
+
+  get breaker(): BreakerState {
+    return this.#breaker.state
+  }
+
+  /**
+   * @throws LoadTimeoutError, SourceOverloadedError, SourceUnavailableError, or what `load` throws
+   */
+  async run<T>(namespace: string, deadline: number, load: (signal: AbortSignal) => Promise<T> | T): Promise<T> {
+    const controller = new AbortController()
+    const { signal } = controller
+    this.#loading.add(controller)
+    const timer = this.#clock.setTimeout(() => controller.abort(new LoadTimeoutError(namespace, deadline)), deadline)
+    try {
+      return await this.#breaker.run(async () => {
+        const leave = await this.bulkhead.enter(signal)
+        return await this.#loadInPlace(load, signal, deadline, leave)
+      })
+    } catch (error) {
+      throw error instanceof BreakerOpenError ? new SourceUnavailableError() : error
+    } finally {
+      this.#clock.clearTimeout(timer)
+      this.#loading.delete(controller)
+    }
+  }
+
+  /** Aborts what is loading. */
+  close(): void {
+    for (const controller of this.#loading) controller.abort(new CacheClosedError())
+    this.#breaker.close()
+  }
+
+  async #loadInPlace<T>(
+    load: (signal: AbortSignal) => Promise<T> | T,
+    signal: AbortSignal,
+    deadline: number,
+    leave: () => void,
+  ): Promise<T> {
+    const aborted = new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason)
+      else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    aborted.catch(() => {})
+    const loading = startLoad(load, signal)
+    // A load that ignores its signal still burdens the source, so it keeps its place until it ends; one that never
+    // ends gives it back after twice the deadline, or the bulkhead would shrink for good.
+    const lastCall = { timer: undefined as unknown }
+    loading.then(
+      () => this.#giveBack(leave, lastCall),
+      () => this.#giveBack(leave, lastCall),
+    )
+    try {
+      return await Promise.race([loading, aborted])
+    } catch (error) {
+      if (signal.aborted) lastCall.timer = this.#clock.setTimeout(leave, deadline)
+      throw error
+    }
+  }
+
+  #giveBack(leave: () => void, lastCall: { timer: unknown }): void {
+    this.#clock.clearTimeout(lastCall.timer)
+    leave()
+  }
+}
+
+async function startLoad<T>(load: (signal: AbortSignal) => Promise<T> | T, signal: AbortSignal): Promise<T> {
+  return await load(signal)
+}

@@ -1,0 +1,30 @@
+/** Those who wait in this process for a load in another one, by key. Bounded by what is in flight. */
+export class Wakeups {
+  readonly #sleepers = new Map<string, Set<() => void>>()
+
+  /** The key's load has ended, or the key was written. */
+  wake(key: string): void {
+    const sleepers = this.#sleepers.get(key)
+    if (sleepers === undefined) return
+    this.#sleepers.delete(key)
+    for (const wake of sleepers) wake()
+  }
+
+  wakeAll(): void {
+    for (const key of [...this.#sleepers.keys()]) this.wake(key)
+  }
+
+  /** Calls `wake` at most once; the answer forgets it. */
+  add(key: string, wake: () => void): () => void {
+    let sleepers = this.#sleepers.get(key)
+    if (sleepers === undefined) {
+      sleepers = new Set()
+      this.#sleepers.set(key, sleepers)
+    }
+    sleepers.add(wake)
+    return () => {
+      sleepers.delete(wake)
+      if (sleepers.size === 0 && this.#sleepers.get(key) === sleepers) this.#sleepers.delete(key)
+    }
+  }
+}

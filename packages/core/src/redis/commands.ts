@@ -1,0 +1,242 @@
+import type { BreakerState } from '../breaker/breaker.ts'
+import type { Logger } from '../options/logger.ts'
+import type { RedisOption } from '../options/redis-options.ts'
+import { Budget } from './budget.ts'
+import { Endpoint } from './endpoint.ts'
+import { RecentWrites } from './recent-writes.ts'
+import * as scripts from './scripts.ts'
+import { SharedReads } from './shared-reads.ts'
+import { type Client, createTopology, type Topology } from './topology.ts'
+
+export interface CommandSettings {
+  readonly cacheName: string
+  readonly commandTimeout: number
+  readonly connectTimeout: number
+  /** Connections for data: the maximum less the subscriber's. */
+  readonly connections: number
+  readonly readerLag: number
+  readonly logger: Logger
+}
+
+/** The two keys of one entry. */
+export interface EntryKeys {
+  readonly value: string
+  readonly lease: string
+}
+
+export type Acquired =
+  | { readonly kind: 'acquired' }
+  | { readonly kind: 'held' }
+  | { readonly kind: 'arrived'; readonly value: Buffer }
+
+export interface RedisEvents {
+  /** A connection came up, or a breaker closed: what was put off may be tried. */
+  onUsable(): void
+  onTransition(breaker: 'read' | 'write', state: BreakerState): void
+}
+
+/** All that the cache asks of Redis, each behind a breaker and within a budget. */
+export class RedisCommands {
+  readonly topology: Topology
+  readonly #primary: Endpoint
+  readonly #reader: Endpoint | undefined
+  readonly #primaryReads: SharedReads
+  readonly #readerReads: SharedReads | undefined
+  readonly #recentWrites: RecentWrites | undefined
+  readonly #settings: CommandSettings
+
+  constructor(option: RedisOption, settings: CommandSettings, events: RedisEvents) {
+    this.#settings = settings
+    this.topology = createTopology(option, settings)
+    const { commandTimeout, connections } = settings
+    const readerConnections = this.topology.hasReader ? Math.floor(connections / 2) : 0
+    const endpoint = (role: 'primary' | 'reader', count: number) =>
+      new Endpoint({
+        topology: this.topology,
+        role,
+        // One ioredis Cluster is already one connection to each node.
+        connections: this.topology.kind === 'cluster' ? 1 : count,
+        commandTimeout,
+        probeKey: `${settings.cacheName}:{plimsoll}:probe`,
+        onReady: () => events.onUsable(),
+        onError: (error) => settings.logger.debug({ error: error.message, role }, 'Redis connection error'),
+        onTransition: (breaker, state) => {
+          const details = { breaker, state, role }
+          if (state === 'open') settings.logger.warn(details, `Redis ${role}: ${breaker} breaker opened`)
+          else if (state === 'closed') settings.logger.info(details, `Redis ${role}: ${breaker} breaker closed`)
+          if (role === 'primary') events.onTransition(breaker, state)
+          if (state === 'closed') events.onUsable()
+        },
+      })
+    this.#primary = endpoint('primary', connections - readerConnections)
+    this.#primaryReads = new SharedReads(this.#primary, commandTimeout)
+    if (readerConnections > 0) {
+      this.#reader = endpoint('reader', readerConnections)
+      // Half the budget, so that the primary can still be asked within it.
+      this.#readerReads = new SharedReads(this.#reader, commandTimeout / 2)
+      this.#recentWrites = new RecentWrites(settings.readerLag)
+    }
+  }
+
+  /** Whether a read would be sent, as far as is known. */
+  get readable(): boolean {
+    return this.#canRead(this.#primary) || (this.#reader !== undefined && this.#canRead(this.#reader))
+  }
+
+  get writable(): boolean {
+    return this.#primary.write.closed && (this.#primary.ready || this.#primary.starting)
+  }
+
+  get ready(): boolean {
+    return this.#primary.ready
+  }
+
+  get starting(): boolean {
+    return this.#primary.starting
+  }
+
+  get connections(): number {
+    return this.#primary.opened + (this.#reader?.opened ?? 0)
+  }
+
+  get breakers(): { readonly read: BreakerState; readonly write: BreakerState } {
+    return { read: this.#primary.read.state, write: this.#primary.write.state }
+  }
+
+  budget(): Budget {
+    return new Budget(this.#settings.commandTimeout)
+  }
+
+  /** Reads one value, together with all others asked for in this tick. */
+  async get(key: string, budget: Budget): Promise<Buffer | null> {
+    const started = performance.now()
+    try {
+      if (this.#readerReads === undefined || this.#recentWrites?.has(key)) return await this.#primaryReads.get(key)
+      try {
+        return await this.#readerReads.get(key)
+      } catch {
+        // One shared read waits half the command timeout at most, so the primary's answer is within the deadline too
+        // where the primary is well; where it is not, its breaker opens and this costs nothing.
+        return await this.#primary.read.run(() =>
+          this.#primary
+            .leastBusy()
+            .run((client) => client.getBuffer(key), Math.max(1, budget.left - (performance.now() - started))),
+        )
+      }
+    } finally {
+      budget.spend(performance.now() - started)
+    }
+  }
+
+  /** This process wrote the key, or heard that another did: a reader may lag behind. */
+  noteWrite(key: string): void {
+    this.#recentWrites?.note(key)
+  }
+
+  async acquireLease(
+    keys: EntryKeys,
+    token: string,
+    ttl: number,
+    seen: string | Buffer,
+    wait: boolean,
+    budget: Budget,
+  ): Promise<Acquired> {
+    const reply = await this.#script(
+      keys,
+      scripts.acquireLease,
+      [keys.value, keys.lease],
+      [token, ttl, seen, wait ? '1' : '0'],
+      budget,
+    )
+    const [kind, value] = reply as [number, Buffer?]
+    if (kind === 2 && value !== undefined) return { kind: 'arrived', value }
+    return { kind: kind === 1 ? 'acquired' : 'held' }
+  }
+
+  /** False where the lease is lost. */
+  async renewLease(keys: EntryKeys, token: string, ttl: number, budget: Budget): Promise<boolean> {
+    return (await this.#script(keys, scripts.renewLease, [keys.lease], [token, ttl], budget)) === 1
+  }
+
+  /** False where the lease is lost and nothing was stored. */
+  async storeUnderLease(
+    keys: EntryKeys,
+    token: string,
+    entry: Buffer,
+    ttl: number,
+    channel: string,
+    wake: string,
+    budget: Budget,
+  ): Promise<boolean> {
+    const args = [token, entry, ttl, channel, wake]
+    return (await this.#script(keys, scripts.storeUnderLease, [keys.value, keys.lease], args, budget)) === 1
+  }
+
+  async releaseLease(keys: EntryKeys, token: string, channel: string, wake: string, budget: Budget): Promise<void> {
+    await this.#script(keys, scripts.releaseLease, [keys.lease], [token, channel, wake], budget)
+  }
+
+  async placeIntent(keys: EntryKeys, token: string, ttl: number, budget: Budget): Promise<void> {
+    this.noteWrite(keys.value)
+    await this.#script(keys, scripts.placeIntent, [keys.lease], [token, ttl], budget)
+  }
+
+  async storeWrite(
+    keys: EntryKeys,
+    token: string,
+    entry: Buffer,
+    ttl: number,
+    channel: string,
+    message: string,
+    budget: Budget,
+  ): Promise<'stored' | 'unlinked' | 'refused'> {
+    this.noteWrite(keys.value)
+    const args = [token, entry, ttl, channel, message]
+    const reply = await this.#script(keys, scripts.storeWrite, [keys.value, keys.lease], args, budget)
+    return reply === 1 ? 'stored' : reply === 2 ? 'refused' : 'unlinked'
+  }
+
+  async invalidate(keys: EntryKeys, channel: string, message: string, budget: Budget): Promise<void> {
+    this.noteWrite(keys.value)
+    await this.#script(keys, scripts.invalidate, [keys.value, keys.lease], [channel, message], budget)
+  }
+
+  /** A plain SET, for namespaces without leases. */
+  async store(keys: EntryKeys, entry: Buffer, ttl: number, budget: Budget): Promise<void> {
+    await this.#write(keys.value, (client) => client.set(keys.value, entry, 'PX', ttl), budget)
+  }
+
+  /** Past the breakers: whether the channel is alive is asked all the time, and answers nobody. */
+  async publish(channel: string, message: string): Promise<void> {
+    await this.#primary.leastBusy().run((client) => client.publish(channel, message), this.#settings.commandTimeout)
+  }
+
+  close(): void {
+    this.#primary.close()
+    this.#reader?.close()
+  }
+
+  #canRead(endpoint: Endpoint): boolean {
+    return endpoint.read.closed && (endpoint.ready || endpoint.starting)
+  }
+
+  #script(
+    entry: EntryKeys,
+    script: scripts.Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+    budget: Budget,
+  ): Promise<unknown> {
+    // By the value's key, whichever keys the script takes: lease, intent and store of one entry keep their order.
+    return this.#write(entry.value, (client) => scripts.runScript(client, script, keys, args), budget)
+  }
+
+  async #write<T>(key: string, command: (client: Client) => Promise<T>, budget: Budget): Promise<T> {
+    const started = performance.now()
+    try {
+      return await this.#primary.write.run(() => this.#primary.ofKey(key).run(command, budget.left))
+    } finally {
+      budget.spend(performance.now() - started)
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto'
+import type { Client } from './topology.ts'
+
+/** A Lua script, sent by its hash and in full only where Redis does not know it (a new or restarted server). */
+export interface Script {
+  readonly text: string
+  readonly hash: string
+}
+
+// No "#!lua" line: with it and without flags Redis 7 would refuse the whole script when it is full, and these scripts
+// must still read, delete and publish then. Commands that grow Redis are refused one by one, which pcall shows us.
+function script(text: string): Script {
+  return { text, hash: createHash('sha1').update(text).digest('hex') }
+}
+
+// A lease is held as its token, followed by "*" once somebody waits for it. Tokens have one length and no "*".
+
+/**
+ * KEYS value, lease; ARGV token, lease ttl, what the caller saw ("-" nothing, "+" and freshUntil's bytes), "1" to wait.
+ * Answers {0} held by another, {1} acquired, {2, value} a value that arrived meanwhile.
+ * One script, for a GET and then a SET NX could both miss a load that ends between them.
+ */
+export const acquireLease = script(`
+local value = redis.pcall('GET', KEYS[1])
+if type(value) == 'string' and '+' .. string.sub(value, 5, 12) ~= ARGV[3] then return {2, value} end
+if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1} end
+if ARGV[4] == '1' then
+  local held = redis.call('GET', KEYS[2])
+  if held and string.sub(held, -1) ~= '*' then redis.pcall('APPEND', KEYS[2], '*') end
+end
+return {0}
+`)
+
+/** KEYS lease; ARGV token, ttl. Answers 0 where the lease is lost. */
+export const renewLease = script(`
+local held = redis.call('GET', KEYS[1])
+if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+`)
+
+/** KEYS value, lease; ARGV token, entry, entry ttl, channel, wake message. Answers 0 where the lease is lost, else 1. */
+export const storeUnderLease = script(`
+local held = redis.call('GET', KEYS[2])
+if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+local stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('DEL', KEYS[2])
+if string.sub(held, -1) == '*' then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
+if type(stored) == 'table' and stored.err then return stored end
+return 1
+`)
+
+/** KEYS lease; ARGV token, channel, wake message. Answers 0 where the lease is lost, else 1. */
+export const releaseLease = script(`
+local held = redis.call('GET', KEYS[1])
+if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+if string.sub(held, -1) == '*' then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
+return 1
+`)
+
+/**
+ * KEYS lease; ARGV token, ttl. A write's intent takes the lease from whoever holds it: that loader may have read what
+ * the write is about to replace. Those who wait for the lease go on waiting, now for the write.
+ */
+export const placeIntent = script(`
+local held = redis.call('GET', KEYS[1])
+local mark = ''
+if held and string.sub(held, -1) == '*' then mark = '*' end
+redis.call('SET', KEYS[1], ARGV[1] .. mark, 'PX', ARGV[2])
+return 1
+`)
+
+/**
+ * KEYS value, lease; ARGV token, entry, entry ttl, channel, invalidation message. Stores only while the intent is still
+ * the last one; else it unlinks the value, and the intent of the other writer with it, for nobody knows which of the
+ * two saves came last. Answers 1 stored, 0 unlinked, 2 unlinked because Redis refused the value.
+ */
+export const storeWrite = script(`
+local held = redis.call('GET', KEYS[2])
+local reply = 0
+if held and string.sub(held, 1, #ARGV[1]) == ARGV[1] then
+  local stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  if type(stored) == 'table' and stored.err then reply = 2 else reply = 1 end
+end
+if reply ~= 1 then redis.call('DEL', KEYS[1]) end
+redis.call('DEL', KEYS[2])
+redis.call('PUBLISH', ARGV[4], ARGV[5])
+return reply
+`)
+
+/** KEYS value, lease; ARGV channel, invalidation message. Voids any lease, so that no slow loader brings the value back. */
+export const invalidate = script(`
+redis.call('UNLINK', KEYS[1], KEYS[2])
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1
+`)
+
+export async function runScript(
+  client: Client,
+  { hash, text }: Script,
+  keys: readonly string[],
+  args: readonly (string | number | Buffer)[],
+): Promise<unknown> {
+  try {
+    return await client.callBuffer('evalsha', [hash, keys.length, ...keys, ...args])
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+    return await client.callBuffer('eval', [text, keys.length, ...keys, ...args])
+  }
+}

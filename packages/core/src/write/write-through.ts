@@ -1,0 +1,238 @@
+import { randomBytes } from 'node:crypto'
+import type { Clock, Random } from '../clock.ts'
+import type { Fenced, Fences } from '../coherence/fences.ts'
+import { invalidation } from '../coherence/messages.ts'
+import type { PendingInvalidations } from '../coherence/pending-invalidations.ts'
+import { type Codec, type Packed, seal } from '../entry/codec.ts'
+import type { KeySpace } from '../entry/key.ts'
+import { assertPreserved } from '../entry/preserved.ts'
+import { timesOf } from '../entry/times.ts'
+import { InvalidArgumentError } from '../errors.ts'
+import type { LocalKeeper } from '../local/local-keeper.ts'
+import type { LocalNamespace } from '../local/local-tier.ts'
+import type { NamespaceSettings } from '../options/namespace-options.ts'
+import type { WriteGate } from '../pressure/write-gate.ts'
+import type { Budget } from '../redis/budget.ts'
+import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
+import { classify, isRefusedWrite } from '../redis/trouble.ts'
+
+export interface WriteRemote {
+  readonly commands: RedisCommands
+  readonly gate: WriteGate
+  readonly pending: PendingInvalidations
+  readonly channel: string
+  readonly sender: string
+}
+
+export interface WriteParts<V> {
+  readonly settings: NamespaceSettings<V>
+  /** The namespace as messages name it. */
+  readonly id: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly development: boolean
+  readonly keys: KeySpace
+  readonly codec: Codec<V>
+  readonly local: LocalNamespace<V> | undefined
+  readonly keeper: LocalKeeper<V>
+  readonly remote: WriteRemote | undefined
+  readonly fences: Fences<Fenced>
+  readonly counters: { writes: number; writeErrors: number; deletes: number }
+  /** What a load of this namespace takes, in milliseconds: the value's next load will take that. */
+  observedLoadTime(): number
+}
+
+// As a lease: renewed while the save runs, so that a killed writer blocks the loaders of its key for 2 s at most.
+const intentTtl = 2_000
+const renewEvery = 600
+const longestRenewal = 30_000
+
+/**
+ * Write-through: source, then Redis, then the other processes. An intent in Redis before the save, and a store only
+ * where it is still the last one, keep Redis equal to the source whatever other writers and loaders do.
+ */
+export class WriteThrough<V> {
+  readonly #parts: WriteParts<V>
+
+  constructor(parts: WriteParts<V>) {
+    this.#parts = parts
+  }
+
+  /** Resolves when the source has the value and Redis either has it or is known not to have an older one. */
+  async set(key: string, value: V, signal: AbortSignal | undefined): Promise<void> {
+    const { settings, fences, counters, remote } = this.#parts
+    const packed = await this.#prepare(value)
+    const ticket = fences.openWrite(key)
+    const budget = remote?.commands.budget()
+    const intent =
+      remote === undefined || budget === undefined ? undefined : await this.#placeIntent(key, remote, budget)
+    let keep = false
+    try {
+      await settings.save?.(key, value, { signal })
+      counters.writes += 1
+      keep =
+        remote === undefined ||
+        budget === undefined ||
+        (await this.#reachRedis(key, value, packed, intent, remote, budget))
+    } catch (error) {
+      counters.writeErrors += 1
+      // The source may have changed all the same.
+      if (remote !== undefined && budget !== undefined) await this.#invalidate(key, remote, budget)
+      throw error
+    } finally {
+      intent?.end()
+      const alone = fences.closeWrite(key, ticket)
+      if (alone && keep) this.#keepLocally(key, value, intent?.stored ?? false)
+      else this.#parts.local?.delete(key)
+    }
+  }
+
+  /** Resolves when no process that can be reached will answer with what was cached. */
+  async delete(key: string): Promise<void> {
+    const { fences, remote, local, counters } = this.#parts
+    const ticket = fences.openWrite(key)
+    counters.deletes += 1
+    if (remote !== undefined) await this.#invalidate(key, remote, remote.commands.budget())
+    fences.closeWrite(key, ticket)
+    local?.delete(key)
+  }
+
+  /** Replays a write that Redis did not take. Rejects while it still does not. */
+  async replay(key: string): Promise<void> {
+    const { remote } = this.#parts
+    if (remote === undefined) return
+    await remote.commands.invalidate(
+      this.#keysOf(key),
+      remote.channel,
+      this.#message(key, remote),
+      remote.commands.budget(),
+    )
+  }
+
+  async #prepare(value: V): Promise<Packed | undefined> {
+    const { codec, development, settings } = this.#parts
+    if (value === undefined) {
+      throw new InvalidArgumentError('value', 'expected a value; use delete to drop one, or null as a value')
+    }
+    if (development) await assertPreserved(codec, value, settings.name)
+    try {
+      return await codec.pack(value)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'unknown reason'
+      throw new InvalidArgumentError('value', `expected a value that the serializer can express: ${reason}`)
+    }
+  }
+
+  async #placeIntent(key: string, remote: WriteRemote, budget: Budget): Promise<Intent | undefined> {
+    const keys = this.#keysOf(key)
+    const token = randomBytes(12).toString('base64url')
+    try {
+      const outcome = await remote.gate.run(() => remote.commands.placeIntent(keys, token, intentTtl, budget))
+      return outcome === undefined ? new Intent(remote.commands, this.#parts.clock, keys, token) : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  /** True where no other write came between, so that this process may keep the value. */
+  async #reachRedis(
+    key: string,
+    value: V,
+    packed: Packed | undefined,
+    intent: Intent | undefined,
+    remote: WriteRemote,
+    budget: Budget,
+  ): Promise<boolean> {
+    if (intent === undefined || packed === undefined) {
+      await this.#invalidate(key, remote, budget)
+      return true
+    }
+    const times = this.#timesOf(value)
+    const bytes = seal(packed, times)
+    const life = Math.max(1, Math.ceil(times.expiresAt - times.storedAt))
+    try {
+      const message = this.#message(key, remote)
+      const outcome = await remote.commands.storeWrite(
+        intent.keys,
+        intent.token,
+        bytes,
+        life,
+        remote.channel,
+        message,
+        budget,
+      )
+      if (outcome === 'refused') remote.gate.noteRefusal('oom')
+      intent.stored = outcome === 'stored'
+      return outcome !== 'unlinked'
+    } catch (error) {
+      this.#remember(key, remote, error)
+      return true
+    }
+  }
+
+  async #invalidate(key: string, remote: WriteRemote, budget: Budget): Promise<void> {
+    try {
+      await remote.commands.invalidate(this.#keysOf(key), remote.channel, this.#message(key, remote), budget)
+    } catch (error) {
+      this.#remember(key, remote, error)
+    }
+  }
+
+  #remember(key: string, remote: WriteRemote, error: unknown): void {
+    const { policy } = this.#parts.settings
+    const trouble = classify(error)
+    if (isRefusedWrite(trouble)) remote.gate.noteRefusal(trouble)
+    remote.pending.add(this.#parts.id, key, policy.ttl + Math.max(policy.staleIfError, policy.staleWhileRevalidate))
+  }
+
+  #keepLocally(key: string, value: V, inRedis: boolean): void {
+    const { keeper, settings } = this.#parts
+    keeper.keep(key, value, this.#timesOf(value), settings.policy, inRedis)
+  }
+
+  #timesOf(value: V) {
+    const { settings, clock, random } = this.#parts
+    return timesOf(value, this.#parts.observedLoadTime(), settings.policy.ttl, settings.policy, clock.now(), random)
+  }
+
+  #keysOf(key: string): EntryKeys {
+    return { value: this.#parts.keys.value(key), lease: this.#parts.keys.lease(key) }
+  }
+
+  #message(key: string, remote: WriteRemote): string {
+    return invalidation(remote.sender, this.#parts.id, key)
+  }
+}
+
+/** A write that has announced itself and must be waited for. */
+class Intent {
+  readonly keys: EntryKeys
+  readonly token: string
+  stored = false
+  readonly #commands: RedisCommands
+  readonly #clock: Clock
+  readonly #until: number
+  #timer: unknown
+
+  constructor(commands: RedisCommands, clock: Clock, keys: EntryKeys, token: string) {
+    this.#commands = commands
+    this.#clock = clock
+    this.keys = keys
+    this.token = token
+    this.#until = clock.now() + longestRenewal
+    this.#schedule()
+  }
+
+  end(): void {
+    this.#clock.clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    // A save that never ends must not keep the loaders of its key away for ever.
+    if (this.#clock.now() >= this.#until) return
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#schedule()
+      this.#commands.renewLease(this.keys, this.token, intentTtl, this.#commands.budget()).catch(() => {})
+    }, renewEvery)
+  }
+}
