@@ -23,12 +23,20 @@ export class BreakerOpenError extends Error {
   override readonly name = 'BreakerOpenError'
 }
 
-/** A circuit breaker on opossum, whose trial may run in the background and which opens on a hang at once. */
+// As long as opossum's window: in it the share of failures needs the successes too.
+const windowMilliseconds = 2_000
+
+/**
+ * A circuit breaker on opossum, whose trial may run in the background and which opens on a hang at once. While nothing
+ * fails, opossum is not asked: with no failure in its window it could only say yes, at 1 µs a time.
+ */
 export class Breaker {
   readonly #circuit: CircuitBreaker<[() => Promise<unknown>], unknown>
   readonly #options: BreakerOptions
   #state: BreakerState = 'closed'
   #failuresInARow = 0
+  #alertUntil = 0
+  #shutDown = false
 
   constructor(options: BreakerOptions) {
     this.#options = options
@@ -39,7 +47,7 @@ export class Breaker {
       resetTimeout: options.resetAfter,
       errorThresholdPercentage: 50,
       volumeThreshold: 10,
-      rollingCountTimeout: 2_000,
+      rollingCountTimeout: windowMilliseconds,
       rollingCountBuckets: 4,
       rollingPercentilesEnabled: false,
       enableSnapshots: false,
@@ -49,6 +57,7 @@ export class Breaker {
       this.#failuresInARow = 0
     })
     this.#circuit.on('failure', () => {
+      this.#alertUntil = Date.now() + windowMilliseconds
       this.#failuresInARow += 1
       if (this.#failuresInARow >= options.consecutiveFailures && this.#circuit.closed) this.#circuit.open()
     })
@@ -73,6 +82,11 @@ export class Breaker {
 
   /** @throws BreakerOpenError at once while open, and while half-open when the trial is not the caller's to make. */
   run<T>(action: () => Promise<T>): Promise<T> {
+    if (this.#state === 'closed' && (this.#alertUntil === 0 || Date.now() >= this.#alertUntil)) {
+      const result = action()
+      result.catch(this.#onFirstFailure)
+      return result
+    }
     if (this.#state !== 'closed' && (this.#options.probe !== undefined || !this.#circuit.pendingClose)) {
       return Promise.reject(new BreakerOpenError(`${this.#options.name} is ${this.#state}`))
     }
@@ -84,13 +98,25 @@ export class Breaker {
     const probe = this.#options.probe
     if (this.#state !== 'open' || probe === undefined) return
     probe().then(
-      () => this.#circuit.close(),
+      () => {
+        if (!this.#shutDown) this.#circuit.close()
+      },
       () => {},
     )
   }
 
   close(): void {
+    this.#shutDown = true
     this.#circuit.shutdown()
+  }
+
+  /** From here on opossum sees every call, until its window is clean again. */
+  readonly #onFirstFailure = (error: unknown): void => {
+    if (this.#shutDown || this.#state !== 'closed' || !this.#options.isTrouble(error)) return
+    const now = Date.now()
+    if (now >= this.#alertUntil) this.#failuresInARow = 0
+    this.#alertUntil = now + windowMilliseconds
+    this.#circuit.fire(() => Promise.reject(error)).catch(() => {})
   }
 
   #enter(state: BreakerState): void {

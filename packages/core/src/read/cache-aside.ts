@@ -1,20 +1,23 @@
 import type { Entry } from '../entry/codec.ts'
+import type { Unreadable } from '../entry/envelope.ts'
 import { freezeDeeply } from '../local/freeze.ts'
 import type { LocalEntry } from '../local/local-tier.ts'
 import type { CallSettings } from '../options/namespace-options.ts'
 import type { Policy } from '../options/policy.ts'
-import type { Budget } from '../redis/budget.ts'
 import { isTimeToRefresh } from './early-expiration.ts'
 import { Flight } from './flight.ts'
 import { acquireLease, seenOf } from './lease.ts'
 import { Loading, type StoringRight } from './loading.ts'
 import type { Fetch, ReadParts, ReadRemote, Reserve } from './read-parts.ts'
 
-/** What was found under a key in Redis. `seen` tells the lease's script which value that was. */
+/** What was found under a key in Redis. By its bytes the lease's script tells whether it has changed since. */
 type Look<V> =
-  | { readonly kind: 'entry'; readonly entry: Entry<V>; readonly seen: Buffer }
-  | { readonly kind: 'absent'; readonly seen: Buffer }
+  | { readonly kind: 'entry'; readonly entry: Entry<V>; readonly bytes: Buffer }
+  | { readonly kind: 'absent'; readonly bytes: Buffer | null }
   | { readonly kind: 'trouble' }
+
+const absent = { kind: 'absent', bytes: null } as const
+const trouble = { kind: 'trouble' } as const
 
 /** How the way through Redis ended: the callers are answered, or the source must be asked. */
 type Passage<V> = 'answered' | { readonly reserve: Reserve<V> | undefined; readonly right: StoringRight }
@@ -82,9 +85,49 @@ export class CacheAside<V> {
     wanted: boolean,
   ): Flight<V> {
     const flight = new Flight<V>(wanted)
-    this.#parts.fences.openRead(key, flight)
-    void this.#travel(flight, key, call, fetch, kept)
+    const { remote, fences, clock, keys } = this.#parts
+    fences.openRead(key, flight)
+    if (remote === undefined) {
+      void this.#travel(flight, key, call, fetch, kept, undefined, 0)
+    } else if (!remote.trusts(key)) {
+      void this.#travel(flight, key, call, fetch, kept, trouble, 0)
+    } else {
+      const started = clock.now()
+      remote.commands.read({
+        redisKey: keys.value(key),
+        onValue: (bytes) => this.#onValue(flight, key, call, fetch, kept, bytes, started),
+        onTrouble: () => void this.#travel(flight, key, call, fetch, kept, trouble, started),
+      })
+    }
     return flight
+  }
+
+  /** A fresh hit ends here, without a promise but the caller's. All else goes the long way. */
+  #onValue(
+    flight: Flight<V>,
+    key: string,
+    call: CallSettings<V>,
+    fetch: Fetch<V> | undefined,
+    kept: LocalEntry<V> | undefined,
+    bytes: Buffer | null,
+    started: number,
+  ): void {
+    let look: Look<V> | Promise<Look<V>>
+    if (bytes === null) look = absent
+    else {
+      const decoded = this.#parts.codec.decode(bytes)
+      if (!(decoded instanceof Promise) && typeof decoded !== 'string') {
+        if (flight.wanted && this.#settleFresh(flight, key, decoded, call.policy, kept)) {
+          if (fetch === undefined || !this.#isEarly(decoded, call.policy)) {
+            fetch?.dropOut(key)
+            this.#parts.fences.closeRead(key, flight)
+            return
+          }
+        }
+        look = { kind: 'entry', entry: decoded, bytes }
+      } else look = this.#toLook(decoded, bytes)
+    }
+    void this.#travel(flight, key, call, fetch, kept, look, started)
   }
 
   async #travel(
@@ -93,13 +136,15 @@ export class CacheAside<V> {
     call: CallSettings<V>,
     fetch: Fetch<V> | undefined,
     kept: LocalEntry<V> | undefined,
+    look: Look<V> | Promise<Look<V>> | undefined,
+    started: number,
   ): Promise<void> {
     const { remote, fences } = this.#parts
     try {
       const passage =
-        remote === undefined
+        remote === undefined || look === undefined
           ? ({ reserve: kept, right: 'none' } as const)
-          : await this.#passRedis(flight, key, call.policy, fetch, kept, remote)
+          : await this.#passRedis(flight, key, call.policy, fetch, kept, remote, await look, started)
       if (passage === 'answered') return
       if (fetch === undefined) {
         if (flight.wanted) this.#parts.counters.misses += 1
@@ -124,10 +169,12 @@ export class CacheAside<V> {
     fetch: Fetch<V> | undefined,
     kept: LocalEntry<V> | undefined,
     remote: ReadRemote,
+    firstLook: Look<V>,
+    started: number,
   ): Promise<Passage<V>> {
     const { clock, counters, id, keys } = this.#parts
-    const budget = remote.commands.budget()
-    let look: Look<V> = remote.trusts(key) ? await this.#look(key, remote, budget) : { kind: 'trouble' }
+    const budget = remote.commands.budget(clock.now() - started)
+    let look = firstLook
     let reserve: Reserve<V> | undefined = kept
     const until = clock.now() + this.#longestWait(policy)
     while (look.kind !== 'trouble') {
@@ -147,11 +194,11 @@ export class CacheAside<V> {
       if (policy.lease === false) return { reserve, right: 'plain' }
       if (fetch === undefined) return { reserve, right: 'none' }
       const entryKeys = { value: keys.value(key), lease: keys.lease(key) }
-      const outcome = await acquireLease(remote, id, key, entryKeys, policy.lease.ttl, look.seen, budget)
+      const outcome = await acquireLease(remote, id, key, entryKeys, policy.lease.ttl, seenOf(look.bytes), budget)
       if (outcome.kind === 'acquired') return { reserve, right: outcome.lease }
       if (outcome.kind === 'refused') return { reserve, right: 'none' }
       if (outcome.kind === 'arrived') {
-        look = await this.#read(outcome.value)
+        look = await this.#toLook(this.#parts.codec.decode(outcome.value), outcome.value)
         continue
       }
       fetch.dropOut(key)
@@ -165,23 +212,13 @@ export class CacheAside<V> {
     return { reserve, right: 'none' }
   }
 
-  async #look(key: string, remote: ReadRemote, budget: Budget): Promise<Look<V>> {
-    try {
-      const bytes = await remote.commands.get(this.#parts.keys.value(key), budget)
-      return bytes === null ? { kind: 'absent', seen: seenOf(null) } : await this.#read(bytes)
-    } catch {
-      return { kind: 'trouble' }
-    }
-  }
-
-  async #read(bytes: Buffer): Promise<Look<V>> {
-    const { codec, counters, logger, settings } = this.#parts
-    const decoded = codec.decode(bytes)
+  async #toLook(decoded: Entry<V> | Unreadable | Promise<Entry<V> | Unreadable>, bytes: Buffer): Promise<Look<V>> {
+    const { counters, logger, settings } = this.#parts
     const entry = decoded instanceof Promise ? await decoded : decoded
-    if (typeof entry !== 'string') return { kind: 'entry', entry, seen: seenOf(bytes) }
+    if (typeof entry !== 'string') return { kind: 'entry', entry, bytes }
     counters.unreadable += 1
     logger.debug({ namespace: settings.name, reason: entry }, 'unreadable entry in Redis')
-    return { kind: 'absent', seen: seenOf(bytes) }
+    return { kind: 'absent', bytes }
   }
 
   /** Answers with a fresh entry and keeps it. A refresh wants a newer one than the one that it is to replace. */

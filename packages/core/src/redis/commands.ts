@@ -5,7 +5,7 @@ import { Budget } from './budget.ts'
 import { Endpoint } from './endpoint.ts'
 import { RecentWrites } from './recent-writes.ts'
 import * as scripts from './scripts.ts'
-import { SharedReads } from './shared-reads.ts'
+import { type Reader, SharedReads } from './shared-reads.ts'
 import { type Client, createTopology, type Topology } from './topology.ts'
 
 export interface CommandSettings {
@@ -42,6 +42,7 @@ export class RedisCommands {
   readonly #reader: Endpoint | undefined
   readonly #primaryReads: SharedReads
   readonly #readerReads: SharedReads | undefined
+  readonly #fallbackReads: SharedReads | undefined
   readonly #recentWrites: RecentWrites | undefined
   readonly #settings: CommandSettings
 
@@ -72,8 +73,8 @@ export class RedisCommands {
     this.#primaryReads = new SharedReads(this.#primary, commandTimeout)
     if (readerConnections > 0) {
       this.#reader = endpoint('reader', readerConnections)
-      // Half the budget, so that the primary can still be asked within it.
       this.#readerReads = new SharedReads(this.#reader, commandTimeout / 2)
+      this.#fallbackReads = new SharedReads(this.#primary, commandTimeout / 2)
       this.#recentWrites = new RecentWrites(settings.readerLag)
     }
   }
@@ -103,29 +104,15 @@ export class RedisCommands {
     return { read: this.#primary.read.state, write: this.#primary.write.state }
   }
 
-  budget(): Budget {
-    return new Budget(this.#settings.commandTimeout)
+  /** What a call may wait for Redis, less what it has waited already. */
+  budget(spent = 0): Budget {
+    return new Budget(Math.max(0, this.#settings.commandTimeout - spent))
   }
 
   /** Reads one value, together with all others asked for in this tick. */
-  async get(key: string, budget: Budget): Promise<Buffer | null> {
-    const started = performance.now()
-    try {
-      if (this.#readerReads === undefined || this.#recentWrites?.has(key)) return await this.#primaryReads.get(key)
-      try {
-        return await this.#readerReads.get(key)
-      } catch {
-        // One shared read waits half the command timeout at most, so the primary's answer is within the deadline too
-        // where the primary is well; where it is not, its breaker opens and this costs nothing.
-        return await this.#primary.read.run(() =>
-          this.#primary
-            .leastBusy()
-            .run((client) => client.getBuffer(key), Math.max(1, budget.left - (performance.now() - started))),
-        )
-      }
-    } finally {
-      budget.spend(performance.now() - started)
-    }
+  read(reader: Reader): void {
+    if (this.#readerReads === undefined || this.#recentWrites?.has(reader.redisKey)) this.#primaryReads.read(reader)
+    else this.#readerReads.read(this.#withFallback(reader))
   }
 
   /** This process wrote the key, or heard that another did: a reader may lag behind. */
@@ -212,8 +199,20 @@ export class RedisCommands {
   }
 
   close(): void {
+    this.#primaryReads.close()
+    this.#readerReads?.close()
+    this.#fallbackReads?.close()
     this.#primary.close()
     this.#reader?.close()
+  }
+
+  /** Reads wait half of the command timeout for the reader, so the primary can still answer within it. */
+  #withFallback(reader: Reader): Reader {
+    return {
+      redisKey: reader.redisKey,
+      onValue: (value) => reader.onValue(value),
+      onTrouble: () => this.#fallbackReads?.read(reader),
+    }
   }
 
   #canRead(endpoint: Endpoint): boolean {

@@ -1,22 +1,31 @@
 import type { Client, Role, Topology } from './topology.ts'
 import { RedisTimeoutError, RedisUnavailableError } from './trouble.ts'
 
-/** One client with a deadline on everything that it is asked. */
+/** One client, with a deadline on what it is asked and an end for a peer that has gone silent. */
 export class Connection {
   readonly #client: Client
   readonly #firstOutcome: Promise<void>
+  readonly #longestSilence: number
   #outcomeKnown = false
   #inFlight = 0
+  #silentSince = 0
 
-  constructor(topology: Topology, role: Role, onReady: () => void, onError: (error: Error) => void) {
+  constructor(
+    topology: Topology,
+    role: Role,
+    longestSilence: number,
+    onReady: () => void,
+    onError: (error: Error) => void,
+  ) {
+    this.#longestSilence = longestSilence
     this.#client = topology.open(role, 'data')
     // Without a listener an error of the socket would end the process.
     this.#client.on('error', onError)
     this.#client.on('ready', onReady)
-    this.#firstOutcome = this.#client.connect().then(
-      () => this.#learnOutcome(),
-      () => this.#learnOutcome(),
-    )
+    const learn = () => {
+      this.#outcomeKnown = true
+    }
+    this.#firstOutcome = this.#client.connect().then(learn, learn)
   }
 
   get ready(): boolean {
@@ -32,65 +41,74 @@ export class Connection {
     return this.#inFlight
   }
 
-  /** Resolves when it is known whether the first attempt to connect succeeded. */
-  get firstOutcome(): Promise<void> {
-    return this.#firstOutcome
+  /**
+   * Sends a command without a deadline of its own; the caller keeps one, and says `answered`, `failed` and `gaveUp`. The
+   * first commands of a starting process wait for the outcome of the first attempt to connect, later ones fail where
+   * there is no connection.
+   *
+   * @throws RedisUnavailableError, or what ioredis rejects with
+   */
+  send<T>(command: (client: Client) => Promise<T>): Promise<T> {
+    this.#inFlight += 1
+    if (this.ready) return command(this.#client)
+    if (this.#outcomeKnown) return Promise.reject(new RedisUnavailableError('not connected to Redis'))
+    return this.#firstOutcome.then(() => {
+      if (!this.ready) throw new RedisUnavailableError('not connected to Redis')
+      return command(this.#client)
+    })
   }
 
-  /**
-   * Runs a command under a deadline in milliseconds. The first commands of a starting process wait for the outcome of
-   * the first attempt to connect; later ones fail at once where there is no connection.
-   *
-   * @throws RedisTimeoutError, RedisUnavailableError, or what ioredis rejects with
-   */
+  answered(): void {
+    this.#inFlight -= 1
+    this.#silentSince = 0
+  }
+
+  failed(): void {
+    this.#inFlight -= 1
+  }
+
+  /** Sends a command under a deadline in milliseconds. */
   run<T>(command: (client: Client) => Promise<T>, deadline: number): Promise<T> {
-    if (!this.ready && this.#outcomeKnown) return Promise.reject(new RedisUnavailableError('not connected to Redis'))
+    if (!this.ready && this.#outcomeKnown) {
+      return Promise.reject(new RedisUnavailableError('not connected to Redis'))
+    }
     return new Promise<T>((resolve, reject) => {
-      let settled = false
-      this.#inFlight += 1
-      const settle = () => {
-        settled = true
-        this.#inFlight -= 1
-        clearTimeout(timer)
-      }
       const timer = setTimeout(() => {
         // A stalled event loop runs its timers before it reads its sockets: let a reply that is already here win.
         setImmediate(() => {
-          if (settled) return
-          settle()
           reject(new RedisTimeoutError(`no reply from Redis within ${Math.round(deadline)} ms`))
+          this.gaveUp()
         })
       }, deadline)
-      const send = () => {
-        if (settled) return
-        if (!this.ready) {
-          settle()
-          reject(new RedisUnavailableError('not connected to Redis'))
-          return
-        }
-        command(this.#client).then(
-          (reply) => {
-            if (settled) return
-            settle()
-            resolve(reply)
-          },
-          (error: unknown) => {
-            if (settled) return
-            settle()
-            reject(error instanceof Error ? error : new Error(String(error)))
-          },
-        )
-      }
-      if (this.#outcomeKnown) send()
-      else this.#firstOutcome.then(send)
+      this.send(command).then(
+        (reply) => {
+          clearTimeout(timer)
+          this.answered()
+          resolve(reply)
+        },
+        (error: unknown) => {
+          clearTimeout(timer)
+          this.failed()
+          reject(error instanceof Error ? error : new Error(String(error)))
+        },
+      )
     })
+  }
+
+  /**
+   * A deadline passed. A peer that has answered nothing for long may be gone without a word, and TCP would notice after
+   * many minutes: a new connection finds out.
+   */
+  gaveUp(): void {
+    const now = performance.now()
+    if (this.#silentSince === 0) this.#silentSince = now
+    else if (now - this.#silentSince >= this.#longestSilence) {
+      this.#silentSince = 0
+      if (this.ready || this.#client.status === 'connect') this.#client.disconnect(true)
+    }
   }
 
   close(): void {
     this.#client.disconnect()
-  }
-
-  #learnOutcome(): void {
-    this.#outcomeKnown = true
   }
 }

@@ -92,7 +92,8 @@ export class Endpoint {
 
   #open(index: number): Connection {
     const { topology, role, onReady, onError } = this.#settings
-    const connection = new Connection(topology, role, () => this.#onReady(onReady), onError)
+    const silence = Math.max(1_000, this.#settings.commandTimeout * 5)
+    const connection = new Connection(topology, role, silence, () => this.#onReady(onReady), onError)
     if (this.#closed) connection.close()
     this.#connections[index] = connection
     return connection

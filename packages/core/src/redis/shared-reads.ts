@@ -1,13 +1,15 @@
 import { BreakerOpenError } from '../breaker/breaker.ts'
 import type { Connection } from './connection.ts'
+import { Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Client } from './topology.ts'
 import { classify, RedisUnavailableError } from './trouble.ts'
 
-interface Reader {
-  readonly key: string
-  resolve(value: Buffer | null): void
-  reject(error: unknown): void
+/** Who wants a value, told by call and not by promise: a Redis hit is too frequent for one more of those. */
+export interface Reader {
+  readonly redisKey: string
+  onValue(value: Buffer | null): void
+  onTrouble(error: unknown): void
 }
 
 /** Redis dropped the connection twice while this key alone was being read, so it is left alone for a while. */
@@ -21,13 +23,14 @@ const poisonMilliseconds = 60_000
 const mostSuspects = 1_000
 
 /**
- * Gets issued in one tick share one MGET, one deadline and one breaker call. A member that makes Redis drop the
+ * Reads issued in one tick share one MGET, one deadline and one breaker call. A member that makes Redis drop the
  * connection (a reply over client-output-buffer-limit) does not fail its neighbours: they are read again alone, and
  * the culprit is not asked for again, for reading it in a loop would reconnect for ever.
  */
 export class SharedReads {
   readonly #endpoint: Endpoint
   readonly #deadline: number
+  readonly #deadlines: Deadlines
   #waiting: Reader[] = []
   readonly #drops = new Map<string, number>()
   readonly #poisonedUntil = new Map<string, number>()
@@ -35,20 +38,24 @@ export class SharedReads {
   constructor(endpoint: Endpoint, deadline: number) {
     this.#endpoint = endpoint
     this.#deadline = deadline
+    this.#deadlines = new Deadlines(deadline)
   }
 
-  get(key: string): Promise<Buffer | null> {
-    if (this.#poisonedUntil.size > 0 && this.#isPoisoned(key)) {
-      return Promise.reject(new PoisonedKeyError('reading this key made Redis drop the connection'))
-    }
-    return new Promise((resolve, reject) => {
-      if (this.#waiting.push({ key, resolve, reject }) === 1) setImmediate(this.#flush)
-    })
+  read(reader: Reader): void {
+    // Not setImmediate: a lone read would wait for a turn of the event loop. After the microtasks of this tick is late
+    // enough to gather what the replies of one packet have set off.
+    if (this.#waiting.push(reader) === 1) process.nextTick(this.#flush)
+  }
+
+  close(): void {
+    this.#deadlines.close()
   }
 
   readonly #flush = (): void => {
-    const waiting = this.#waiting
+    let waiting = this.#waiting
     this.#waiting = []
+    if (this.#poisonedUntil.size > 0) waiting = waiting.filter((reader) => !this.#turnAway(reader))
+    if (waiting.length === 0) return
     if (waiting.length <= mostKeys) {
       this.#read(waiting)
       return
@@ -57,57 +64,74 @@ export class SharedReads {
   }
 
   #read(readers: Reader[]): void {
-    const started = performance.now()
+    const started = Date.now()
     const connection = this.#endpoint.leastBusy()
     const wasReady = connection.ready
     this.#endpoint.read
-      .run(() => this.#fetch(connection, readers, this.#deadline))
+      .run(() => this.#deadlines.race(connection, (client) => this.#fetch(client, readers)))
       .then(
-        (values) => {
-          for (let index = 0; index < readers.length; index++) readers[index]?.resolve(values[index] ?? null)
-          if (this.#drops.size > 0) for (const reader of readers) this.#drops.delete(reader.key)
+        (reply) => {
+          if (this.#drops.size > 0) for (const reader of readers) this.#drops.delete(reader.redisKey)
+          deliver(readers, reply)
         },
-        (error: unknown) => {
-          if (!wasReady || !isDrop(error)) {
-            for (const reader of readers) reader.reject(error)
-          } else if (readers.length === 1 && readers[0] !== undefined) {
-            this.#suspect(readers[0].key)
-            readers[0].reject(error)
-          } else {
-            void this.#readAlone(readers, started + this.#deadline)
-          }
-        },
+        (error: unknown) => this.#onTrouble(readers, error, wasReady, started),
       )
+  }
+
+  #onTrouble(readers: Reader[], error: unknown, wasReady: boolean, started: number): void {
+    const [first] = readers
+    if (readers.length === 1 && isWrongType(error)) {
+      first?.onValue(null)
+    } else if (!wasReady || !isDrop(error)) {
+      for (const reader of readers) reader.onTrouble(error)
+    } else if (readers.length === 1 && first !== undefined) {
+      this.#suspect(first.redisKey)
+      first.onTrouble(error)
+    } else {
+      void this.#readAlone(readers, started + this.#deadline)
+    }
   }
 
   async #readAlone(readers: readonly Reader[], until: number): Promise<void> {
     for (const reader of readers) {
       let sent = false
       try {
-        const left = until - performance.now()
+        const left = until - Date.now()
         if (left <= 0) throw new RedisUnavailableError('no time left to read again')
-        const connection = await this.#endpoint.whenReady(left)
+        const connection: Connection = await this.#endpoint.whenReady(left)
         sent = true
-        const remaining = Math.max(1, until - performance.now())
-        const [value] = await this.#endpoint.read.run(() => this.#fetch(connection, [reader], remaining))
-        reader.resolve(value ?? null)
+        const remaining = Math.max(1, until - Date.now())
+        deliver(
+          [reader],
+          await this.#endpoint.read.run(() => connection.run((client) => this.#fetch(client, [reader]), remaining)),
+        )
       } catch (error) {
-        if (sent && isDrop(error)) this.#suspect(reader.key)
-        reader.reject(error)
+        if (sent && isDrop(error)) this.#suspect(reader.redisKey)
+        reader.onTrouble(error)
       }
     }
   }
 
-  #fetch(connection: Connection, readers: readonly Reader[], deadline: number): Promise<readonly (Buffer | null)[]> {
-    return connection.run((client) => fetchAll(client, this.#endpoint.topology.kind === 'cluster', readers), deadline)
+  /** One value for one reader, else an array: the single read is spared the promise that would wrap it. */
+  #fetch(client: Client, readers: readonly Reader[]): Promise<Buffer | null | (Buffer | null)[]> {
+    const [first] = readers
+    if (readers.length === 1 && first !== undefined) return client.getBuffer(first.redisKey)
+    // In a cluster each key has a slot of its own, and MGET takes only keys of one: one GET a key, sent together.
+    if (this.#endpoint.topology.kind === 'cluster') {
+      return Promise.all(readers.map(({ redisKey }) => client.getBuffer(redisKey).catch(nullForWrongType)))
+    }
+    return client.mgetBuffer(readers.map(({ redisKey }) => redisKey))
   }
 
-  #isPoisoned(key: string): boolean {
-    const until = this.#poisonedUntil.get(key)
+  #turnAway(reader: Reader): boolean {
+    const until = this.#poisonedUntil.get(reader.redisKey)
     if (until === undefined) return false
-    if (performance.now() < until) return true
-    this.#poisonedUntil.delete(key)
-    return false
+    if (performance.now() >= until) {
+      this.#poisonedUntil.delete(reader.redisKey)
+      return false
+    }
+    reader.onTrouble(new PoisonedKeyError('reading this key made Redis drop the connection'))
+    return true
   }
 
   /** Two drops in a row while it was read alone: once may have been Redis itself going away. */
@@ -129,18 +153,17 @@ function isDrop(error: unknown): boolean {
   return classify(error) === 'connection'
 }
 
-function fetchAll(client: Client, cluster: boolean, readers: readonly Reader[]): Promise<(Buffer | null)[]> {
-  const [first] = readers
-  if (readers.length === 1 && first !== undefined) return client.getBuffer(first.key).then((value) => [value], onlyType)
-  // In a cluster each key has a slot of its own, and MGET takes only keys of one: one GET a key, sent together.
-  if (cluster) return Promise.all(readers.map(({ key }) => client.getBuffer(key).catch(onlyTypeOfOne)))
-  return client.mgetBuffer(readers.map(({ key }) => key))
+function deliver(readers: readonly Reader[], reply: Buffer | null | (Buffer | null)[]): void {
+  if (!Array.isArray(reply)) readers[0]?.onValue(reply)
+  else for (let index = 0; index < readers.length; index++) readers[index]?.onValue(reply[index] ?? null)
 }
 
 // MGET answers nil for a key that holds no string; GET answers with an error, which would be an exception for a miss.
-function onlyTypeOfOne(error: unknown): null {
-  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return null
-  throw error
+function isWrongType(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('WRONGTYPE')
 }
 
-const onlyType = (error: unknown) => [onlyTypeOfOne(error)]
+function nullForWrongType(error: unknown): null {
+  if (isWrongType(error)) return null
+  throw error
+}

@@ -36,8 +36,6 @@ function safeSettings(settings: ConnectionSettings, purpose: 'data' | 'subscribe
     // 0 rejects what was in flight as soon as the connection closes.
     maxRetriesPerRequest: 0,
     connectTimeout: settings.connectTimeout,
-    // The deadline of every command is ours; this one ends connections whose peer vanished without a word.
-    ...(purpose === 'data' && { socketTimeout: Math.max(1_000, settings.commandTimeout * 5) }),
     keepAlive: 10_000,
     noDelay: true,
     retryStrategy: (attempt: number) =>
