@@ -1,0 +1,111 @@
+import { rmSync } from 'node:fs'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import { pnpmCommand } from './pnpm.ts'
+import { findRedisServer } from './redis-server.ts'
+import { root, runCaptured, runShown, StepFailed } from './run.ts'
+
+const help = `Usage: pnpm test [--help]
+       pnpm test:full
+
+Finds a redis-server, builds the package, checks types, lint, format and import walls, and runs the unit tests and the
+tests of the whole product. test:full also runs what takes longer (*.full.test.ts). Ends at the first step that fails.
+The last line says how many tests passed and failed.
+
+A redis-server is taken from PLIMSOLL_REDIS_SERVER (a path), PATH, Docker, or, as root on Debian, from its package.
+`
+
+const tool = (name: string): string => join(root, 'node_modules', '.bin', name)
+
+const total = { passed: 0, failed: 0 }
+let reports: string
+
+async function step(heading: string, work: () => Promise<string | undefined>): Promise<void> {
+  const startedAt = performance.now()
+  console.log(`\n== ${heading}`)
+  const outcome = await work()
+  console.log(`   ${outcome ?? 'ok'} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`)
+}
+
+async function findRedis(): Promise<string> {
+  const program = await findRedisServer()
+  if (program.kind === 'container') return `Docker image ${program.image}`
+  // The tests' own processes need not search again.
+  process.env['PLIMSOLL_REDIS_SERVER'] = program.path
+  return `redis-server ${program.version} at ${program.path}`
+}
+
+interface VitestReport {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly testResults: readonly {
+    readonly name: string
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[]
+  }[]
+}
+
+async function runTests(project: string): Promise<string> {
+  const reportFile = join(reports, `${project}.json`)
+  const options = ['--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
+  const succeeded = await runShown(tool('vitest'), ['run', ...options])
+  const report = JSON.parse(await readFile(reportFile, 'utf8').catch(() => 'null')) as VitestReport | null
+  const passed = report?.numPassedTests ?? 0
+  // What goes wrong outside of any test (an unhandled error, a file that does not load) is a failure too.
+  const failed = Math.max(report?.numFailedTests ?? 0, succeeded ? 0 : 1)
+  total.passed += passed
+  total.failed += failed
+  reportSkipped(report)
+  if (failed > 0) throw new StepFailed(`${project} tests: ${failed} failed`)
+  return `${passed} tests passed`
+}
+
+function reportSkipped(report: VitestReport | null): void {
+  for (const { name, assertionResults } of report?.testResults ?? []) {
+    for (const { fullName, status } of assertionResults) {
+      if (status !== 'passed' && status !== 'failed') console.log(`   ${status}: ${relative(root, name)} ${fullName}`)
+    }
+  }
+}
+
+async function fullOnlyFiles(): Promise<string[]> {
+  const output = await runCaptured(tool('vitest'), ['list', '--project', 'full', '--filesOnly', '--json'])
+  const files = JSON.parse(output.slice(output.indexOf('['))) as { file: string }[]
+  return files.map(({ file }) => relative(root, file)).sort()
+}
+
+async function runAll(full: boolean): Promise<void> {
+  await step('redis-server', findRedis)
+  await step('build', async () => void (await runCaptured(...pnpmCommand(['--filter', '@plimsoll/core', 'build']))))
+  await step('types', async () => void (await runCaptured(tool('tsc'), ['--noEmit', '-p', 'tsconfig.json'])))
+  await step('lint, format and import walls', async () => void (await runCaptured(tool('biome'), ['check'])))
+  await step('unit tests', () => runTests('unit'))
+  await step('product tests', () => runTests('product'))
+  const files = await fullOnlyFiles()
+  if (full && files.length > 0) await step('tests that take longer', () => runTests('full'))
+  else if (files.length > 0)
+    console.log(`\n== only test:full runs these\n${files.map((file) => `   ${file}`).join('\n')}`)
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { full: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
+  if (values.help) {
+    process.stdout.write(help)
+    return
+  }
+  reports = await mkdtemp(join(tmpdir(), 'test-reports-'))
+  process.once('exit', () => rmSync(reports, { recursive: true, force: true }))
+  try {
+    await runAll(values.full ?? false)
+  } catch (error) {
+    process.exitCode = 1
+    console.error(`\n${error instanceof Error ? error.message : error}`)
+  }
+  if (total.passed + total.failed > 0) console.log(`\n${total.passed} passed, ${total.failed} failed`)
+}
+
+await main().catch((error: Error) => {
+  process.exitCode = 2
+  console.error(`${error.message}\nSee pnpm test --help`)
+})
