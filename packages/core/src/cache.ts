@@ -24,6 +24,9 @@ export interface GetOrSetOptions<V> extends Omit<GetOptions<V>, 'load'> {
   load: NonNullable<GetOptions<V>['load']>
 }
 
+/** Holds what `getOrSet` keeps; no name that a namespace can be given. */
+const unnamed = '~'
+
 /** A cache: its local tier, its Redis, and the namespaces on them. Made by `createCache`. */
 export class Cache {
   readonly name: string
@@ -36,7 +39,6 @@ export class Cache {
   readonly #namespaces = new Map<string, Namespace<unknown>>()
   readonly #events = new EventEmitter<CacheEvents>()
   readonly #sender = randomBytes(9).toString('base64url')
-  #unnamed: Namespace<unknown> | undefined
   #mode: Mode = 'normal'
   #closing: Promise<void> | undefined
 
@@ -82,12 +84,13 @@ export class Cache {
    * @example const html = await cache.getOrSet({ key: 'home', ttl: '30s', load: () => renderHome() })
    */
   getOrSet<V>({ key, load, ...options }: GetOrSetOptions<V>): Promise<V | undefined> {
-    this.#unnamed ??= new Namespace<unknown>(
-      // "~" is no name that a namespace can be given.
-      { ...parseNamespaceOptions<unknown>({ name: 'unnamed' }, this.#settings), name: '~' },
-      this.#parts(this.#link, this.#source),
-    )
-    return (this.#unnamed as Namespace<V>).get(key, { ...options, load })
+    let namespace = this.#namespaces.get(unnamed)
+    if (namespace === undefined) {
+      const settings = { ...parseNamespaceOptions<unknown>({ name: 'unnamed' }, this.#settings), name: unnamed }
+      namespace = new Namespace<unknown>(settings, this.#parts(this.#link, this.#source))
+      this.#namespaces.set(unnamed, namespace)
+    }
+    return (namespace as Namespace<V>).get(key, { ...options, load })
   }
 
   /** What the cache knows of itself and of its Redis. Synchronous: nothing is asked. */
@@ -140,7 +143,7 @@ export class Cache {
   }
 
   async #close(): Promise<void> {
-    const all = [...this.#namespaces.values(), ...(this.#unnamed === undefined ? [] : [this.#unnamed])]
+    const all = [...this.#namespaces.values()]
     for (const namespace of all) namespace.close()
     for (const source of this.#sources) source.close()
     const { clock, commandTimeout } = this.#settings

@@ -51,6 +51,7 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #writing: WriteThrough<V>
   readonly #fetch: Fetch<V> | undefined
   readonly #call: CallSettings<V>
+  readonly #noteWrite: (key: string) => void
   #closed = false
 
   /** @internal */
@@ -91,6 +92,7 @@ export class Namespace<V> implements LinkedNamespace {
     this.#writing = new WriteThrough({ ...shared, remote, observedLoadTime: () => this.#reading.loading.observedTime })
     this.#fetch = fetchOne(settings, source)
     this.#call = { policy, load: settings.load, timeout: undefined }
+    this.#noteWrite = (key) => link?.commands.noteWrite(keys.value(key))
     link?.add(id, this)
   }
 
@@ -167,6 +169,7 @@ export class Namespace<V> implements LinkedNamespace {
 
   /** @internal */
   onInvalidation(key: string): void {
+    this.#noteWrite(key)
     this.#fences.voidKey(key)
     this.#local?.delete(key)
   }

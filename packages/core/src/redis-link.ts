@@ -53,6 +53,7 @@ export class RedisLink {
           if (this.#channel !== undefined && this.#channel.state !== 'connected') this.#doubt()
           onChange()
         },
+        onLost: onChange,
         onTransition: onChange,
       },
     )

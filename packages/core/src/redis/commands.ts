@@ -32,6 +32,8 @@ export type Acquired =
 export interface RedisEvents {
   /** A connection came up, or a breaker closed: what was put off may be tried. */
   onUsable(): void
+  /** A connection ended. */
+  onLost(): void
   onTransition(breaker: 'read' | 'write', state: BreakerState): void
 }
 
@@ -60,6 +62,7 @@ export class RedisCommands {
         commandTimeout,
         probeKey: `${settings.cacheName}:{plimsoll}:probe`,
         onReady: () => events.onUsable(),
+        onClose: () => events.onLost(),
         onError: (error) => settings.logger.debug({ error: error.message, role }, 'Redis connection error'),
         onTransition: (breaker, state) => {
           const details = { breaker, state, role }

@@ -1,6 +1,12 @@
 import type { Client, Role, Topology } from './topology.ts'
 import { RedisTimeoutError, RedisUnavailableError } from './trouble.ts'
 
+export interface ConnectionEvents {
+  onReady(): void
+  onClose(): void
+  onError(error: Error): void
+}
+
 /** One client, with a deadline on what it is asked and an end for a peer that has gone silent. */
 export class Connection {
   readonly #client: Client
@@ -10,18 +16,13 @@ export class Connection {
   #inFlight = 0
   #silentSince = 0
 
-  constructor(
-    topology: Topology,
-    role: Role,
-    longestSilence: number,
-    onReady: () => void,
-    onError: (error: Error) => void,
-  ) {
+  constructor(topology: Topology, role: Role, longestSilence: number, events: ConnectionEvents) {
     this.#longestSilence = longestSilence
     this.#client = topology.open(role, 'data')
     // Without a listener an error of the socket would end the process.
-    this.#client.on('error', onError)
-    this.#client.on('ready', onReady)
+    this.#client.on('error', events.onError)
+    this.#client.on('ready', events.onReady)
+    this.#client.on('close', events.onClose)
     const learn = () => {
       this.#outcomeKnown = true
     }

@@ -11,6 +11,7 @@ export interface EndpointSettings {
   /** A key of our own that nobody writes, for probes. */
   readonly probeKey: string
   onReady(): void
+  onClose(): void
   onError(error: Error): void
   onTransition(breaker: 'read' | 'write', state: BreakerState): void
 }
@@ -91,9 +92,10 @@ export class Endpoint {
   }
 
   #open(index: number): Connection {
-    const { topology, role, onReady, onError } = this.#settings
+    const { topology, role, onReady, onClose, onError } = this.#settings
     const silence = Math.max(1_000, this.#settings.commandTimeout * 5)
-    const connection = new Connection(topology, role, silence, () => this.#onReady(onReady), onError)
+    const events = { onReady: () => this.#onReady(onReady), onClose, onError }
+    const connection = new Connection(topology, role, silence, events)
     if (this.#closed) connection.close()
     this.#connections[index] = connection
     return connection

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { type RedisOptions as AllIoredisOptions, Cluster, type ClusterOptions, Redis } from 'ioredis'
 import { isRedisInstance, type RedisAddress, type RedisOption, type RedisOptions } from '../options/redis-options.ts'
@@ -146,7 +147,8 @@ function toAddress(address: RedisAddress): Address {
   if (database !== null && database !== undefined) credentials.db = Number(database)
   // An IPv6 host stands in brackets in a URL, and without them in a socket's options.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  if (url.protocol === 'rediss:') credentials.tls = { servername: host }
+  // An IP address is no server name in TLS.
+  if (url.protocol === 'rediss:') credentials.tls = isIP(host) === 0 ? { servername: host } : {}
   return { host, port: url.port === '' ? 6379 : Number(url.port), credentials }
 }
 
