@@ -80,11 +80,19 @@ export class Breaker {
     return this.#state === 'closed'
   }
 
+  /**
+   * Closed, and nothing has failed of late. Whoever looks first may run its action without `run`, and owes `note` for
+   * the error.
+   */
+  get quiet(): boolean {
+    return this.#state === 'closed' && (this.#alertUntil === 0 || Date.now() >= this.#alertUntil)
+  }
+
   /** @throws BreakerOpenError at once while open, and while half-open when the trial is not the caller's to make. */
   run<T>(action: () => Promise<T>): Promise<T> {
-    if (this.#state === 'closed' && (this.#alertUntil === 0 || Date.now() >= this.#alertUntil)) {
+    if (this.quiet) {
       const result = action()
-      result.catch(this.#onFirstFailure)
+      result.catch(this.note)
       return result
     }
     if (this.#state !== 'closed' && (this.#options.probe !== undefined || !this.#circuit.pendingClose)) {
@@ -110,8 +118,8 @@ export class Breaker {
     this.#circuit.shutdown()
   }
 
-  /** From here on opossum sees every call, until its window is clean again. */
-  readonly #onFirstFailure = (error: unknown): void => {
+  /** The first failure after a quiet time: from here on opossum sees every call, until its window is clean again. */
+  readonly note = (error: unknown): void => {
     if (this.#shutDown || this.#state !== 'closed' || !this.#options.isTrouble(error)) return
     const now = Date.now()
     if (now >= this.#alertUntil) this.#failuresInARow = 0

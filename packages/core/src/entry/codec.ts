@@ -2,7 +2,7 @@ import { promisify } from 'node:util'
 import { constants, deflateRaw, inflateRawSync } from 'node:zlib'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Policy } from '../options/policy.ts'
-import { type Envelope, flags, type Times, type Unreadable, unwrap, wrap } from './envelope.ts'
+import { type Envelope, flags, headerBytes, type Times, type Unreadable, unwrap, wrap } from './envelope.ts'
 import { chooseSerializer } from './serializer.ts'
 
 const deflate = promisify(deflateRaw)
@@ -46,6 +46,7 @@ export function createCodec<V>(
 ): Codec<V> {
   const { serializer, flag } = chooseSerializer(policy.serializer)
   const { compression, maxValueBytes } = policy
+  const isJson = policy.serializer === 'json'
 
   async function pack(value: V | undefined): Promise<Packed | undefined> {
     if (value === undefined) return { payload: nothing, flags: flags.none | flag, rawBytes: 0 }
@@ -61,15 +62,19 @@ export function createCodec<V>(
     return { payload: raw, flags: flag, rawBytes: raw.length }
   }
 
-  function parse(envelope: Envelope): { value: unknown } | Unreadable {
+  function parse(envelope: Envelope, bytes: Buffer): { value: unknown } | Unreadable {
     if ((envelope.flags & kindFlags) !== flag) return 'unknown-version'
     if (envelope.rawBytes > maxValueBytes) return 'too-large'
     try {
-      const raw =
-        (envelope.flags & flags.deflated) === 0
-          ? envelope.payload
-          : // Bounded by what the writer declared, so that a forged value cannot unfold without end.
-            inflateRawSync(envelope.payload, { maxOutputLength: Math.max(1, envelope.rawBytes) })
+      const deflated = (envelope.flags & flags.deflated) !== 0
+      if (!deflated && bytes.length - headerBytes !== envelope.rawBytes) return 'truncated'
+      // The frequent case is spared a Buffer for the payload alone.
+      if (!deflated && isJson) return { value: JSON.parse(bytes.toString('utf8', headerBytes)) }
+      const payload = bytes.subarray(headerBytes)
+      const raw = !deflated
+        ? payload
+        : // Bounded by what the writer declared, so that a forged value cannot unfold without end.
+          inflateRawSync(payload, { maxOutputLength: Math.max(1, envelope.rawBytes) })
       return raw.length === envelope.rawBytes ? { value: serializer.deserialize(raw) } : 'truncated'
     } catch {
       return 'corrupt'
@@ -94,7 +99,7 @@ export function createCodec<V>(
       if (typeof envelope === 'string') return envelope
       const { storedAt, freshUntil, expiresAt, loadTime } = envelope
       if ((envelope.flags & flags.none) !== 0) return { value: undefined, storedAt, freshUntil, expiresAt, loadTime }
-      const parsed = parse(envelope)
+      const parsed = parse(envelope, bytes)
       if (typeof parsed === 'string') return parsed
       const validated = validate(parsed.value)
       if (validated instanceof Promise) {

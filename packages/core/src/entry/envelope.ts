@@ -37,7 +37,6 @@ export interface Times {
 export interface Envelope extends Times {
   readonly flags: number
   readonly rawBytes: number
-  readonly payload: Buffer
 }
 
 /** Why bytes in Redis are no entry of ours. All of these are misses. */
@@ -76,6 +75,5 @@ export function unwrap(bytes: Buffer): Envelope | Unreadable {
     loadTime: bytes.readUInt32BE(20),
     flags: flagBits,
     rawBytes: bytes.readUInt32BE(28),
-    payload: bytes.subarray(headerBytes),
   }
 }

@@ -4,6 +4,7 @@ import { freezeDeeply } from '../local/freeze.ts'
 import type { LocalEntry } from '../local/local-tier.ts'
 import type { CallSettings } from '../options/namespace-options.ts'
 import type { Policy } from '../options/policy.ts'
+import type { Reader } from '../redis/shared-reads.ts'
 import { isTimeToRefresh } from './early-expiration.ts'
 import { Flight } from './flight.ts'
 import { acquireLease, seenOf } from './lease.ts'
@@ -92,26 +93,14 @@ export class CacheAside<V> {
     } else if (!remote.trusts(key)) {
       void this.#travel(flight, key, call, fetch, kept, trouble, 0)
     } else {
-      const started = clock.now()
-      remote.commands.read({
-        redisKey: keys.value(key),
-        onValue: (bytes) => this.#onValue(flight, key, call, fetch, kept, bytes, started),
-        onTrouble: () => void this.#travel(flight, key, call, fetch, kept, trouble, started),
-      })
+      remote.commands.read(new KeyRead(this, flight, key, call, fetch, kept, keys.value(key), clock.now()))
     }
     return flight
   }
 
-  /** A fresh hit ends here, without a promise but the caller's. All else goes the long way. */
-  #onValue(
-    flight: Flight<V>,
-    key: string,
-    call: CallSettings<V>,
-    fetch: Fetch<V> | undefined,
-    kept: LocalEntry<V> | undefined,
-    bytes: Buffer | null,
-    started: number,
-  ): void {
+  /** @internal A fresh hit ends here, without a promise but the caller's. All else goes the long way. */
+  onValue(read: KeyRead<V>, bytes: Buffer | null): void {
+    const { flight, key, call, fetch, kept, started } = read
     let look: Look<V> | Promise<Look<V>>
     if (bytes === null) look = absent
     else {
@@ -128,6 +117,11 @@ export class CacheAside<V> {
       } else look = this.#toLook(decoded, bytes)
     }
     void this.#travel(flight, key, call, fetch, kept, look, started)
+  }
+
+  /** @internal */
+  onTrouble({ flight, key, call, fetch, kept, started }: KeyRead<V>): void {
+    void this.#travel(flight, key, call, fetch, kept, trouble, started)
   }
 
   async #travel(
@@ -293,5 +287,45 @@ export class CacheAside<V> {
 
   #longestWait(policy: Policy): number {
     return policy.lease === false ? 0 : Math.max(policy.lease.wait, 2 * this.loading.observedTime)
+  }
+}
+
+/** One key on its way to Redis and back. A class, so that a hit makes one object and no closures. */
+class KeyRead<V> implements Reader {
+  readonly flight: Flight<V>
+  readonly key: string
+  readonly call: CallSettings<V>
+  readonly fetch: Fetch<V> | undefined
+  readonly kept: LocalEntry<V> | undefined
+  readonly redisKey: string
+  readonly started: number
+  readonly #owner: CacheAside<V>
+
+  constructor(
+    owner: CacheAside<V>,
+    flight: Flight<V>,
+    key: string,
+    call: CallSettings<V>,
+    fetch: Fetch<V> | undefined,
+    kept: LocalEntry<V> | undefined,
+    redisKey: string,
+    started: number,
+  ) {
+    this.#owner = owner
+    this.flight = flight
+    this.key = key
+    this.call = call
+    this.fetch = fetch
+    this.kept = kept
+    this.redisKey = redisKey
+    this.started = started
+  }
+
+  onValue(bytes: Buffer | null): void {
+    this.#owner.onValue(this, bytes)
+  }
+
+  onTrouble(): void {
+    this.#owner.onTrouble(this)
   }
 }

@@ -2,21 +2,24 @@ import type { Connection } from './connection.ts'
 import type { Client } from './topology.ts'
 import { RedisTimeoutError } from './trouble.ts'
 
-interface Racing {
-  readonly until: number
+/** A command under way, told of its end by call. */
+export interface Racing<T> {
   readonly connection: Connection
+  command(client: Client): Promise<T>
+  onReply(reply: T): void
+  onError(error: Error): void
+  /** Both are kept here. */
+  until: number
   settled: boolean
-  reject(error: Error): void
 }
 
 /**
  * One deadline for all, so they pass in the order in which they were set, and one timer serves them all: a timer for
  * every read would cost more than the rest of its way through the SDK.
  */
-export class Deadlines {
+export class Deadlines<T> {
   readonly #milliseconds: number
-  #racing: Racing[] = []
-  #head = 0
+  #racing: Racing<T>[] = []
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -24,25 +27,28 @@ export class Deadlines {
     this.#milliseconds = milliseconds
   }
 
-  /** @throws RedisTimeoutError, or what the command rejects with */
-  race<T>(connection: Connection, command: (client: Client) => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const racing: Racing = { until: Date.now() + this.#milliseconds, connection, settled: false, reject }
-      this.#racing.push(racing)
-      if (this.#timer === undefined && !this.#closed) this.#timer = setTimeout(this.#onTimer, this.#milliseconds)
-      connection.send(command).then(
+  /** Sends the command; it ends in one of `onReply` and `onError`, at the deadline with a RedisTimeoutError. */
+  race(racing: Racing<T>): void {
+    racing.until = Date.now() + this.#milliseconds
+    this.#racing.push(racing)
+    if (this.#timer === undefined && !this.#closed) this.#timer = setTimeout(this.#onTimer, this.#milliseconds)
+    const { connection } = racing
+    connection
+      .send((client) => racing.command(client))
+      .then(
         (reply) => {
-          racing.settled = true
           connection.answered()
-          resolve(reply)
+          if (racing.settled) return
+          racing.settled = true
+          racing.onReply(reply)
         },
         (error: unknown) => {
-          racing.settled = true
           connection.failed()
-          reject(error instanceof Error ? error : new Error(String(error)))
+          if (racing.settled) return
+          racing.settled = true
+          racing.onError(error instanceof Error ? error : new Error(String(error)))
         },
       )
-    })
   }
 
   close(): void {
@@ -59,17 +65,20 @@ export class Deadlines {
     this.#timer = undefined
     if (this.#closed) return
     const now = Date.now()
-    for (; this.#head < this.#racing.length; this.#head++) {
-      const racing = this.#racing[this.#head]
+    const all = this.#racing
+    let passed = 0
+    for (; passed < all.length; passed++) {
+      const racing = all[passed]
       if (racing === undefined || racing.settled) continue
       if (racing.until > now) break
       racing.settled = true
-      racing.reject(new RedisTimeoutError(`no reply from Redis within ${this.#milliseconds} ms`))
       racing.connection.gaveUp()
+      racing.onError(new RedisTimeoutError(`no reply from Redis within ${this.#milliseconds} ms`))
     }
-    this.#racing = this.#racing.slice(this.#head)
-    this.#head = 0
+    this.#racing = all.slice(passed)
     const [next] = this.#racing
-    if (next !== undefined) this.#timer = setTimeout(this.#onTimer, Math.max(1, next.until - now))
+    if (next === undefined) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(this.#onTimer, Math.max(1, next.until - now))
   }
 }

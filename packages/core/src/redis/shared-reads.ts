@@ -1,6 +1,6 @@
 import { BreakerOpenError } from '../breaker/breaker.ts'
 import type { Connection } from './connection.ts'
-import { Deadlines } from './deadlines.ts'
+import { Deadlines, type Racing } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Client } from './topology.ts'
 import { classify, RedisUnavailableError } from './trouble.ts'
@@ -11,6 +11,8 @@ export interface Reader {
   onValue(value: Buffer | null): void
   onTrouble(error: unknown): void
 }
+
+type Reply = Buffer | null | (Buffer | null)[]
 
 /** Redis dropped the connection twice while this key alone was being read, so it is left alone for a while. */
 export class PoisonedKeyError extends Error {
@@ -30,7 +32,7 @@ const mostSuspects = 1_000
 export class SharedReads {
   readonly #endpoint: Endpoint
   readonly #deadline: number
-  readonly #deadlines: Deadlines
+  readonly #deadlines: Deadlines<Reply>
   #waiting: Reader[] = []
   readonly #drops = new Map<string, number>()
   readonly #poisonedUntil = new Map<string, number>()
@@ -38,7 +40,7 @@ export class SharedReads {
   constructor(endpoint: Endpoint, deadline: number) {
     this.#endpoint = endpoint
     this.#deadline = deadline
-    this.#deadlines = new Deadlines(deadline)
+    this.#deadlines = new Deadlines<Reply>(deadline)
   }
 
   read(reader: Reader): void {
@@ -64,21 +66,27 @@ export class SharedReads {
   }
 
   #read(readers: Reader[]): void {
-    const started = Date.now()
-    const connection = this.#endpoint.leastBusy()
-    const wasReady = connection.ready
-    this.#endpoint.read
-      .run(() => this.#deadlines.race(connection, (client) => this.#fetch(client, readers)))
-      .then(
-        (reply) => {
-          if (this.#drops.size > 0) for (const reader of readers) this.#drops.delete(reader.redisKey)
-          deliver(readers, reply)
-        },
-        (error: unknown) => this.#onTrouble(readers, error, wasReady, started),
-      )
+    const breaker = this.#endpoint.read
+    const batch = new Batch(this, this.#endpoint, readers)
+    if (breaker.quiet) this.#deadlines.race(batch)
+    else {
+      breaker
+        .run(() => new Promise<Reply>((resolve, reject) => this.#deadlines.race(batch.reportingTo(resolve, reject))))
+        .then(
+          (reply) => batch.onReply(reply),
+          (error: Error) => this.onTrouble(batch, error),
+        )
+    }
   }
 
-  #onTrouble(readers: Reader[], error: unknown, wasReady: boolean, started: number): void {
+  /** @internal */
+  onReply(readers: readonly Reader[], reply: Reply): void {
+    if (this.#drops.size > 0) for (const reader of readers) this.#drops.delete(reader.redisKey)
+    deliver(readers, reply)
+  }
+
+  /** @internal */
+  onTrouble({ readers, wasReady, started }: Batch, error: unknown): void {
     const [first] = readers
     if (readers.length === 1 && isWrongType(error)) {
       first?.onValue(null)
@@ -103,24 +111,14 @@ export class SharedReads {
         const remaining = Math.max(1, until - Date.now())
         deliver(
           [reader],
-          await this.#endpoint.read.run(() => connection.run((client) => this.#fetch(client, [reader]), remaining)),
+          await this.#endpoint.read.run(() => connection.run((client) => client.getBuffer(reader.redisKey), remaining)),
         )
       } catch (error) {
         if (sent && isDrop(error)) this.#suspect(reader.redisKey)
-        reader.onTrouble(error)
+        if (isWrongType(error)) reader.onValue(null)
+        else reader.onTrouble(error)
       }
     }
-  }
-
-  /** One value for one reader, else an array: the single read is spared the promise that would wrap it. */
-  #fetch(client: Client, readers: readonly Reader[]): Promise<Buffer | null | (Buffer | null)[]> {
-    const [first] = readers
-    if (readers.length === 1 && first !== undefined) return client.getBuffer(first.redisKey)
-    // In a cluster each key has a slot of its own, and MGET takes only keys of one: one GET a key, sent together.
-    if (this.#endpoint.topology.kind === 'cluster') {
-      return Promise.all(readers.map(({ redisKey }) => client.getBuffer(redisKey).catch(nullForWrongType)))
-    }
-    return client.mgetBuffer(readers.map(({ redisKey }) => redisKey))
   }
 
   #turnAway(reader: Reader): boolean {
@@ -148,12 +146,65 @@ export class SharedReads {
   }
 }
 
+/** The reads of one tick on their way. One object, for a Redis hit makes one. */
+class Batch implements Racing<Reply> {
+  readonly readers: Reader[]
+  readonly connection: Connection
+  readonly wasReady: boolean
+  readonly started = Date.now()
+  until = 0
+  settled = false
+  readonly #owner: SharedReads
+  readonly #endpoint: Endpoint
+
+  constructor(owner: SharedReads, endpoint: Endpoint, readers: Reader[]) {
+    this.#owner = owner
+    this.#endpoint = endpoint
+    this.readers = readers
+    this.connection = endpoint.leastBusy()
+    this.wasReady = this.connection.ready
+  }
+
+  /** One value for one reader, else an array: a single read is spared the promise that would wrap it. */
+  command(client: Client): Promise<Reply> {
+    const { readers } = this
+    const [first] = readers
+    if (readers.length === 1 && first !== undefined) return client.getBuffer(first.redisKey)
+    // In a cluster each key has a slot of its own, and MGET takes only keys of one: one GET a key, sent together.
+    if (this.#endpoint.topology.kind === 'cluster') {
+      return Promise.all(readers.map(({ redisKey }) => client.getBuffer(redisKey).catch(nullForWrongType)))
+    }
+    return client.mgetBuffer(readers.map(({ redisKey }) => redisKey))
+  }
+
+  onReply(reply: Reply): void {
+    this.#owner.onReply(this.readers, reply)
+  }
+
+  onError(error: Error): void {
+    this.#endpoint.read.note(error)
+    this.#owner.onTrouble(this, error)
+  }
+
+  /** The same command, whose end is the breaker's to hear first. */
+  reportingTo(onReply: (reply: Reply) => void, onError: (error: Error) => void): Racing<Reply> {
+    return {
+      connection: this.connection,
+      command: (client) => this.command(client),
+      onReply,
+      onError,
+      until: 0,
+      settled: false,
+    }
+  }
+}
+
 function isDrop(error: unknown): boolean {
   if (error instanceof RedisUnavailableError || error instanceof BreakerOpenError) return false
   return classify(error) === 'connection'
 }
 
-function deliver(readers: readonly Reader[], reply: Buffer | null | (Buffer | null)[]): void {
+function deliver(readers: readonly Reader[], reply: Reply): void {
   if (!Array.isArray(reply)) readers[0]?.onValue(reply)
   else for (let index = 0; index < readers.length; index++) readers[index]?.onValue(reply[index] ?? null)
 }
