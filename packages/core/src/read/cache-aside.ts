@@ -188,7 +188,16 @@ export class CacheAside<V> {
       if (policy.lease === false) return { reserve, right: 'plain' }
       if (fetch === undefined) return { reserve, right: 'none' }
       const entryKeys = { value: keys.value(key), lease: keys.lease(key) }
-      const outcome = await acquireLease(remote, id, key, entryKeys, policy.lease.ttl, seenOf(look.bytes), budget)
+      const outcome = await acquireLease(
+        remote,
+        id,
+        key,
+        entryKeys,
+        policy.lease.ttl,
+        seenOf(look.bytes),
+        !flight.settled,
+        budget,
+      )
       if (outcome.kind === 'acquired') return { reserve, right: outcome.lease }
       if (outcome.kind === 'refused') return { reserve, right: 'none' }
       if (outcome.kind === 'arrived') {

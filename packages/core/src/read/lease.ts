@@ -95,6 +95,7 @@ export type LeaseOutcome =
   /** Redis refuses writes, does not answer, or is not asked: load without a lease, and keep the value locally. */
   | { readonly kind: 'refused' }
 
+/** `wait` records with the lease that somebody is to be woken when it ends. */
 export async function acquireLease(
   context: LeaseContext,
   namespace: string,
@@ -102,13 +103,14 @@ export async function acquireLease(
   keys: EntryKeys,
   ttl: number,
   seen: Buffer,
+  wait: boolean,
   budget: Budget,
 ): Promise<LeaseOutcome> {
   if (budget.left <= 0) return { kind: 'refused' }
   const token = newToken()
   try {
     const outcome = await context.gate.run(
-      () => context.commands.acquireLease(keys, token, ttl, seen, true, budget),
+      () => context.commands.acquireLease(keys, token, ttl, seen, wait, budget),
       (acquired) => acquired.kind !== 'arrived',
     )
     if (outcome === 'withheld' || outcome === 'refused') return { kind: 'refused' }

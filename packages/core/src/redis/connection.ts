@@ -7,6 +7,8 @@ export interface ConnectionEvents {
   onError(error: Error): void
 }
 
+const longestHandshake = 5_000
+
 /** One client, with a deadline on what it is asked and an end for a peer that has gone silent. */
 export class Connection {
   readonly #client: Client
@@ -23,6 +25,7 @@ export class Connection {
     this.#client.on('error', events.onError)
     this.#client.on('ready', events.onReady)
     this.#client.on('close', events.onClose)
+    this.#client.on('connect', () => this.#watchHandshake())
     const learn = () => {
       this.#outcomeKnown = true
     }
@@ -111,5 +114,15 @@ export class Connection {
 
   close(): void {
     this.#client.disconnect()
+  }
+
+  /** ioredis bounds the TCP connect only: a frozen or vanished peer can leave the handshake without an answer for ever. */
+  #watchHandshake(): void {
+    const timer = setTimeout(() => {
+      if (this.#client.status === 'connect') this.#client.disconnect(true)
+    }, longestHandshake)
+    const done = () => clearTimeout(timer)
+    this.#client.once('ready', done)
+    this.#client.once('close', done)
   }
 }
