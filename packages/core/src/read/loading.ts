@@ -3,8 +3,10 @@ import type { Times } from '../entry/envelope.ts'
 import { assertPreserved } from '../entry/preserved.ts'
 import { timesOf } from '../entry/times.ts'
 import type { Policy } from '../options/policy.ts'
+import { isTimeToRefresh } from './early-expiration.ts'
 import { FailureBackoff } from './failure-backoff.ts'
 import type { Flight } from './flight.ts'
+import type { KeyRead } from './key-read.ts'
 import type { Lease } from './lease.ts'
 import { Context } from './load-context.ts'
 import type { Fetch, ReadParts, Reserve } from './read-parts.ts'
@@ -34,20 +36,14 @@ export class Loading<V> {
     if (loadTime > 0) this.#observed = smooth(this.#observed, loadTime)
   }
 
-  async run(
-    flight: Flight<V>,
-    key: string,
-    policy: Policy,
-    fetch: Fetch<V>,
-    reserve: Reserve<V> | undefined,
-    right: StoringRight,
-  ): Promise<void> {
+  async run(read: KeyRead<V>, fetch: Fetch<V>, reserve: Reserve<V> | undefined, right: StoringRight): Promise<void> {
+    const { flight, key, policy } = read
     const { clock, counters, development, codec, settings } = this.#parts
     if (!flight.settled && flight.wanted) counters.misses += 1
     const soft =
       reserve === undefined
         ? undefined
-        : clock.setTimeout(() => this.#answerInstead(flight, reserve, policy), policy.softLoadTimeout)
+        : clock.setTimeout(() => this.#answerInstead(read, reserve), policy.softLoadTimeout)
     const context = new Context<V>(reserve?.value, neverAborted)
     const started = clock.now()
     counters.loads += 1
@@ -58,19 +54,30 @@ export class Loading<V> {
       this.failures.forget(key)
       this.observe(loadTime)
       if (development && value !== undefined) await assertPreserved(codec, value, settings.name)
-      await this.#settle(flight, key, value, smooth(reserve?.loadTime ?? 0, loadTime), context, policy, right)
+      await this.#settle(read, value, smooth(reserve?.loadTime ?? 0, loadTime), context, right)
     } catch (error) {
       counters.loadErrors += 1
       if (typeof right === 'object') right.release().catch(() => {})
       this.failures.note(key)
-      if (reserve === undefined || !this.answerReserve(flight, reserve, policy)) flight.fail(error)
+      if (reserve === undefined || !this.answerReserve(read, reserve)) flight.fail(error)
     } finally {
       clock.clearTimeout(soft)
     }
   }
 
+  /** Whether a fresh value is due to be refreshed before its time; drawn anew for each get. */
+  isEarly(times: Times, policy: Policy): boolean {
+    const { clock, random, remote, counters } = this.#parts
+    if (policy.earlyExpiration === false || times.loadTime === 0) return false
+    // While writes are held back every load is this process's own: none is to be made before its time.
+    if (remote !== undefined && !remote.gate.open) return false
+    const early = isTimeToRefresh(clock.now(), times, policy.earlyExpiration.beta, random)
+    if (early) counters.earlyRefreshes += 1
+    return early
+  }
+
   /** Answers with the older value where `staleIfError` allows. */
-  answerReserve(flight: Flight<V>, reserve: Reserve<V>, policy: Policy): boolean {
+  answerReserve({ flight, policy }: KeyRead<V>, reserve: Reserve<V>): boolean {
     if (this.#parts.clock.now() >= reserve.freshUntil + policy.staleIfError) return false
     if (!flight.settled) {
       this.#parts.counters.staleHits += 1
@@ -79,7 +86,7 @@ export class Loading<V> {
     return true
   }
 
-  #answerInstead(flight: Flight<V>, reserve: Reserve<V>, policy: Policy): void {
+  #answerInstead({ flight, policy }: KeyRead<V>, reserve: Reserve<V>): void {
     const spare = Math.max(policy.staleIfError, policy.staleWhileRevalidate)
     if (flight.settled || !flight.wanted || this.#parts.clock.now() >= reserve.freshUntil + spare) return
     this.#parts.counters.staleHits += 1
@@ -87,12 +94,10 @@ export class Loading<V> {
   }
 
   async #settle(
-    flight: Flight<V>,
-    key: string,
+    { flight, key, policy }: KeyRead<V>,
     value: V | undefined,
     loadTime: number,
     context: Context<V>,
-    policy: Policy,
     right: StoringRight,
   ): Promise<void> {
     const { counters, remote, clock, random, keeper } = this.#parts

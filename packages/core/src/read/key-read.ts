@@ -1,0 +1,57 @@
+import type { LocalEntry } from '../local/local-tier.ts'
+import type { CallSettings } from '../options/namespace-options.ts'
+import type { Policy } from '../options/policy.ts'
+import type { Reader } from '../redis/shared-reads.ts'
+import type { Flight } from './flight.ts'
+import type { Fetch } from './read-parts.ts'
+
+/** Who goes on when Redis has answered. */
+export interface KeyReadOwner<V> {
+  onValue(read: KeyRead<V>, bytes: Buffer | null): void
+  onTrouble(read: KeyRead<V>): void
+}
+
+/** One key on its way to its value. A class, so that a Redis hit makes one object and no closures. */
+export class KeyRead<V> implements Reader {
+  readonly key: string
+  readonly redisKey: string
+  readonly call: CallSettings<V>
+  readonly fetch: Fetch<V> | undefined
+  /** What the local tier holds, where that could not be the answer. */
+  readonly kept: LocalEntry<V> | undefined
+  readonly flight: Flight<V>
+  readonly started: number
+  readonly #owner: KeyReadOwner<V>
+
+  constructor(
+    owner: KeyReadOwner<V>,
+    key: string,
+    redisKey: string,
+    call: CallSettings<V>,
+    fetch: Fetch<V> | undefined,
+    kept: LocalEntry<V> | undefined,
+    flight: Flight<V>,
+    started: number,
+  ) {
+    this.#owner = owner
+    this.key = key
+    this.redisKey = redisKey
+    this.call = call
+    this.fetch = fetch
+    this.kept = kept
+    this.flight = flight
+    this.started = started
+  }
+
+  get policy(): Policy {
+    return this.call.policy
+  }
+
+  onValue(bytes: Buffer | null): void {
+    this.#owner.onValue(this, bytes)
+  }
+
+  onTrouble(): void {
+    this.#owner.onTrouble(this)
+  }
+}

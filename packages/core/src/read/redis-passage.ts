@@ -1,0 +1,147 @@
+import type { Entry } from '../entry/codec.ts'
+import type { Unreadable } from '../entry/envelope.ts'
+import type { KeyRead } from './key-read.ts'
+import { acquireLease, seenOf } from './lease.ts'
+import type { Loading, StoringRight } from './loading.ts'
+import type { ReadParts, ReadRemote, Reserve } from './read-parts.ts'
+
+/** What was found under a key in Redis. By its bytes the lease's script tells whether it has changed since. */
+export type Look<V> =
+  | { readonly kind: 'entry'; readonly entry: Entry<V>; readonly bytes: Buffer }
+  | { readonly kind: 'absent'; readonly bytes: Buffer | null }
+  | { readonly kind: 'trouble' }
+
+/** How the way through Redis ended: the callers have their answer, or the source must be asked. */
+export type Passed<V> = 'answered' | { readonly reserve: Reserve<V> | undefined; readonly right: StoringRight }
+
+// A message wakes those who wait for another's load; polling is for messages that get lost.
+const pollFrom = 60
+const pollTo = 250
+
+const absent = { kind: 'absent', bytes: null } as const
+
+/** The leg of a read that leads through Redis: what is there, and else who may load it. */
+export class RedisPassage<V> {
+  readonly #parts: ReadParts<V>
+  readonly #remote: ReadRemote
+  readonly #loading: Loading<V>
+
+  constructor(parts: ReadParts<V>, remote: ReadRemote, loading: Loading<V>) {
+    this.#parts = parts
+    this.#remote = remote
+    this.#loading = loading
+  }
+
+  /** Reads what Redis answered. Where that is a fresh entry, the callers have it when this returns. */
+  look(read: KeyRead<V>, bytes: Buffer | null): Look<V> | Promise<Look<V>> | 'answered' {
+    if (bytes === null) return absent
+    const decoded = this.#parts.codec.decode(bytes)
+    if (decoded instanceof Promise || typeof decoded === 'string') return this.#toLook(decoded, bytes)
+    if (read.flight.wanted && this.#settleFresh(read, decoded)) {
+      if (!this.#isEarly(read, decoded)) return 'answered'
+    }
+    return { kind: 'entry', entry: decoded, bytes }
+  }
+
+  async pass(read: KeyRead<V>, firstLook: Look<V>): Promise<Passed<V>> {
+    const { clock, counters, id, keys } = this.#parts
+    const { flight, key, policy, fetch, kept, started } = read
+    const budget = this.#remote.commands.budget(clock.now() - started)
+    const until = clock.now() + this.#longestWait(read)
+    let look = firstLook
+    let reserve: Reserve<V> | undefined = kept
+    while (look.kind !== 'trouble') {
+      if (look.kind === 'entry') {
+        // Answered by `look` and here nevertheless: its early refresh was drawn there.
+        if (look !== firstLook || !flight.settled) {
+          const isFresh = this.#settleFresh(read, look.entry)
+          if (isFresh && !this.#isEarly(read, look.entry)) return 'answered'
+          if (!isFresh) this.#answerStale(read, look.entry)
+        }
+        reserve = look.entry
+      }
+      if (reserve !== undefined && this.#loading.failures.has(key)) {
+        if (this.#loading.answerReserve(read, reserve)) return 'answered'
+      }
+      if (policy.lease === false) return { reserve, right: 'plain' }
+      if (fetch === undefined) return { reserve, right: 'none' }
+      const entryKeys = { value: keys.value(key), lease: keys.lease(key) }
+      const seen = seenOf(look.bytes)
+      const wait = !flight.settled
+      const outcome = await acquireLease(this.#remote, id, key, entryKeys, policy.lease.ttl, seen, wait, budget)
+      if (outcome.kind === 'acquired') return { reserve, right: outcome.lease }
+      if (outcome.kind === 'refused') return { reserve, right: 'none' }
+      if (outcome.kind === 'arrived') {
+        look = await this.#toLook(this.#parts.codec.decode(outcome.value), outcome.value)
+        continue
+      }
+      fetch.dropOut(key)
+      if (flight.settled) return 'answered'
+      if (clock.now() >= until) return flight.wanted ? { reserve, right: 'none' } : 'answered'
+      counters.leaseWaits += 1
+      await this.#waitForOther(key, until)
+    }
+    counters.redisTroubles += 1
+    return this.#answerKept(read) ? 'answered' : { reserve, right: 'none' }
+  }
+
+  async #toLook(decoded: Entry<V> | Unreadable | Promise<Entry<V> | Unreadable>, bytes: Buffer): Promise<Look<V>> {
+    const { counters, logger, settings } = this.#parts
+    const entry = decoded instanceof Promise ? await decoded : decoded
+    if (typeof entry !== 'string') return { kind: 'entry', entry, bytes }
+    counters.unreadable += 1
+    logger.debug({ namespace: settings.name, reason: entry }, 'unreadable entry in Redis')
+    return { kind: 'absent', bytes }
+  }
+
+  /** Answers with a fresh entry and keeps it. A refresh wants a newer one than the one that it is to replace. */
+  #settleFresh({ flight, key, policy, kept }: KeyRead<V>, entry: Entry<V>): boolean {
+    const { clock, counters, keeper } = this.#parts
+    if (clock.now() >= entry.freshUntil) return false
+    if (!flight.wanted && kept?.freshUntil === entry.freshUntil) return false
+    if (flight.wanted && !flight.settled) counters.redisHits += 1
+    this.#loading.observe(entry.loadTime)
+    if (!flight.voided) keeper.keep(key, entry.value, entry, policy, true)
+    flight.answer(entry.value)
+    return true
+  }
+
+  #isEarly(read: KeyRead<V>, entry: Entry<V>): boolean {
+    return read.fetch !== undefined && this.#loading.isEarly(entry, read.policy)
+  }
+
+  #answerStale({ flight, policy }: KeyRead<V>, reserve: Reserve<V>): void {
+    const { clock, counters } = this.#parts
+    if (flight.settled || !flight.wanted || clock.now() >= reserve.freshUntil + policy.staleWhileRevalidate) return
+    counters.staleHits += 1
+    flight.answer(reserve.value)
+  }
+
+  /** Redis cannot be asked: an entry whose local time is over but whose own is not is still the best answer. */
+  #answerKept({ flight, kept }: KeyRead<V>): boolean {
+    const { local, clock, counters } = this.#parts
+    if (!flight.wanted || kept === undefined || !local?.trusts(kept) || clock.now() >= kept.freshUntil) return false
+    counters.localHits += 1
+    flight.answer(kept.value)
+    return true
+  }
+
+  async #waitForOther(key: string, until: number): Promise<void> {
+    const { clock, random, wakeups } = this.#parts
+    const pause = Math.max(0, Math.min(pollFrom + random() * (pollTo - pollFrom), until - clock.now()))
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(() => {
+        forget()
+        resolve()
+      }, pause)
+      const forget = wakeups.add(key, () => {
+        clock.clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  #longestWait({ policy }: KeyRead<V>): number {
+    return policy.lease === false ? 0 : Math.max(policy.lease.wait, 2 * this.#loading.observedTime)
+  }
+}
