@@ -84,6 +84,7 @@ export class Cache {
    * @example const html = await cache.getOrSet({ key: 'home', ttl: '30s', load: () => renderHome() })
    */
   getOrSet<V>({ key, load, ...options }: GetOrSetOptions<V>): Promise<V | undefined> {
+    if (this.#closing !== undefined) return Promise.reject(new CacheClosedError())
     let namespace = this.#namespaces.get(unnamed)
     if (namespace === undefined) {
       const settings = { ...parseNamespaceOptions<unknown>({ name: 'unnamed' }, this.#settings), name: unnamed }

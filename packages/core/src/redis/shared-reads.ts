@@ -154,6 +154,7 @@ class Batch implements Racing<Reply> {
   readonly started = Date.now()
   until = 0
   settled = false
+  place = 0
   readonly #owner: SharedReads
   readonly #endpoint: Endpoint
 
@@ -195,6 +196,7 @@ class Batch implements Racing<Reply> {
       onError,
       until: 0,
       settled: false,
+      place: 0,
     }
   }
 }
