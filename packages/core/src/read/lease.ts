@@ -111,7 +111,7 @@ export async function acquireLease(
   try {
     const outcome = await context.gate.run(
       () => context.commands.acquireLease(keys, token, ttl, seen, wait, budget),
-      (acquired) => acquired.kind !== 'arrived',
+      (reply) => reply.kind === 'acquired',
     )
     if (outcome === 'withheld' || outcome === 'refused') return { kind: 'refused' }
     if (outcome.kind !== 'acquired') return outcome

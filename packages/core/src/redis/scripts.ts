@@ -18,16 +18,19 @@ function script(text: string): Script {
 /**
  * KEYS value, lease; ARGV token, lease ttl, what the caller saw ("-" nothing, "+" and freshUntil's bytes), "1" to wait.
  * Answers {0} held by another, {1} acquired, {2, value} a value that arrived meanwhile.
- * One script, for a GET and then a SET NX could both miss a load that ends between them.
+ * One script, for a GET and then a SET NX could both miss a load that ends between them. What stands under the lease's
+ * key and is no lease (another type, no expiry) is not ours and would be held for ever.
  */
 export const acquireLease = script(`
 local value = redis.pcall('GET', KEYS[1])
 if type(value) == 'string' and '+' .. string.sub(value, 5, 12) ~= ARGV[3] then return {2, value} end
-if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1} end
-if ARGV[4] == '1' then
-  local held = redis.call('GET', KEYS[2])
-  if held and string.sub(held, -1) ~= '*' then redis.pcall('APPEND', KEYS[2], '*') end
+local held = redis.pcall('GET', KEYS[2])
+if type(held) ~= 'string' or redis.call('PTTL', KEYS[2]) < 0 then
+  if held then redis.call('DEL', KEYS[2]) end
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+  return {1}
 end
+if ARGV[4] == '1' and string.sub(held, -1) ~= '*' then redis.pcall('APPEND', KEYS[2], '*') end
 return {0}
 `)
 
@@ -63,9 +66,9 @@ return 1
  * the write is about to replace. Those who wait for the lease go on waiting, now for the write.
  */
 export const placeIntent = script(`
-local held = redis.call('GET', KEYS[1])
+local held = redis.pcall('GET', KEYS[1])
 local mark = ''
-if held and string.sub(held, -1) == '*' then mark = '*' end
+if type(held) == 'string' and string.sub(held, -1) == '*' then mark = '*' end
 redis.call('SET', KEYS[1], ARGV[1] .. mark, 'PX', ARGV[2])
 return 1
 `)

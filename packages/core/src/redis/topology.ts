@@ -37,6 +37,8 @@ function safeSettings(settings: ConnectionSettings, purpose: 'data' | 'subscribe
     // 0 rejects what was in flight as soon as the connection closes.
     maxRetriesPerRequest: 0,
     connectTimeout: settings.connectTimeout,
+    // How long a disconnect waits for a peer that may be frozen; the default of 2 s also outlives close().
+    disconnectTimeout: 100,
     keepAlive: 10_000,
     noDelay: true,
     retryStrategy: (attempt: number) =>
