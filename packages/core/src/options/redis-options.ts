@@ -46,6 +46,8 @@ const urlExpected = 'expected a URL such as "redis://user:password@host:6379/0" 
 function isRedisUrl(value: string): boolean {
   try {
     const url = new URL(value)
+    // A stray "%" in a password is found here and not when the first connection is made.
+    decodeURIComponent(url.username + url.password)
     return (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== ''
   } catch {
     return false

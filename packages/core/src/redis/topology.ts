@@ -43,12 +43,26 @@ function safeSettings(settings: ConnectionSettings, purpose: 'data' | 'subscribe
     noDelay: true,
     retryStrategy: (attempt: number) =>
       Math.min(2_000, 25 * 2 ** Math.min(attempt - 1, 7)) * (0.75 + Math.random() / 2),
-    // A failover behind a fixed name leaves us on a replica: a new connection finds the new primary.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError: afterFailover(),
     // RESP3 gains nothing here, and one protocol means one shape of reply.
     protocol: 2,
     connectionName: `plimsoll:${settings.cacheName}:${purpose}`,
     disableClientInfo: true,
+  }
+}
+
+const failoverPause = 5_000
+
+/**
+ * A failover behind a fixed name leaves us on a replica: a new connection finds the new primary. Not at every error, for
+ * it may be a replica for good, and each reconnect fails the reads in flight.
+ */
+function afterFailover(): (error: Error) => boolean {
+  let next = 0
+  return (error) => {
+    if (!error.message.startsWith('READONLY') || Date.now() < next) return false
+    next = Date.now() + failoverPause
+    return true
   }
 }
 
@@ -96,23 +110,30 @@ function ofInstance(instance: Client, settings: ConnectionSettings): Topology {
       kind: 'cluster',
       hasReader: false,
       open: (_role, purpose) =>
-        instance.duplicate(
-          [],
-          clusterSettings({ ...instance.options.redisOptions, ...safeSettings(settings, purpose) } as IoredisOptions),
-        ),
+        instance.duplicate([], {
+          keyPrefix: '',
+          enableAutoPipelining: false,
+          // A replica may lag behind our own write.
+          scaleReads: 'master',
+          ...clusterSettings({
+            ...instance.options.redisOptions,
+            ...notTheUsers,
+            ...safeSettings(settings, purpose),
+          } as IoredisOptions),
+        }),
     }
   }
   return {
     kind: (instance.options.sentinels?.length ?? 0) > 0 ? 'sentinel' : 'standalone',
     hasReader: false,
-    // A command timeout of the user's would run beside our own deadline; a key prefix would be put before ours twice
-    // over in scripts; a decoder of replies is not ours to guess.
     open: (_role, purpose) =>
-      instance.duplicate({ ...withoutPrefix, ...safeSettings(settings, purpose) } as IoredisOptions),
+      instance.duplicate({ ...notTheUsers, ...safeSettings(settings, purpose) } as IoredisOptions),
   }
 }
 
-const withoutPrefix = { keyPrefix: '', commandTimeout: undefined, enableAutoPipelining: false, stringNumbers: false }
+// Settings of the user's instance that must not reach ours: a command timeout would run beside our deadline, a prefix would
+// hide our entries from those who connect by URL, and ioredis' own pipelining throws on commands with replies as buffers.
+const notTheUsers = { keyPrefix: '', commandTimeout: undefined, enableAutoPipelining: false, stringNumbers: false }
 
 function isCluster(client: Client): client is Cluster {
   return typeof (client as Cluster).nodes === 'function'
