@@ -44,6 +44,7 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #local: LocalNamespace<V> | undefined
   readonly #settings: NamespaceSettings<V>
   readonly #source: Source
+  readonly #clock: Clock
   readonly #fences = new Fences<Flight<V>>()
   readonly #wakeups = new Wakeups()
   readonly #counters = createCounters()
@@ -62,6 +63,7 @@ export class Namespace<V> implements LinkedNamespace {
     this.name = name
     this.#settings = settings
     this.#source = source
+    this.#clock = clock
     this.#local = local === false ? undefined : tier?.namespace<V>(clock, local.clone)
     const codec = createCodec(policy, settings.schema, warnOfSize(name, logger))
     const keys = createKeySpace(cacheName, name, schemaVersion)
@@ -193,6 +195,8 @@ export class Namespace<V> implements LinkedNamespace {
   /** @internal */
   close(): void {
     this.#closed = true
+    // From now on a hit would be an answer of a closed cache.
+    this.#local?.clear()
     this.#wakeups.wakeAll()
   }
 
@@ -216,14 +220,14 @@ export class Namespace<V> implements LinkedNamespace {
   /** The deadline of one caller, who may share the flight with others of more patience. */
   async #within(timeout: number | undefined, value: Promise<V | undefined>): Promise<V | undefined> {
     if (timeout === undefined) return await value
-    let timer: NodeJS.Timeout | undefined
+    let timer: unknown
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new LoadTimeoutError(this.name, timeout)), timeout)
+      timer = this.#clock.setTimeout(() => reject(new LoadTimeoutError(this.name, timeout)), timeout)
     })
     try {
       return await Promise.race([value, late])
     } finally {
-      clearTimeout(timer)
+      this.#clock.clearTimeout(timer)
     }
   }
 

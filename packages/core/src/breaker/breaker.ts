@@ -81,8 +81,8 @@ export class Breaker {
   }
 
   /**
-   * Closed, and nothing has failed of late. Whoever looks first may run its action without `run`, and owes `note` for
-   * the error.
+   * Closed, and nothing has failed of late. Whoever looks first may run its action without `run`, and owes
+   * `noteAnswer` or `note` for it.
    */
   get quiet(): boolean {
     return this.#state === 'closed' && (this.#alertUntil === 0 || Date.now() >= this.#alertUntil)
@@ -92,7 +92,7 @@ export class Breaker {
   run<T>(action: () => Promise<T>): Promise<T> {
     if (this.quiet) {
       const result = action()
-      result.catch(this.note)
+      result.then(this.noteAnswer, this.note)
       return result
     }
     if (this.#state !== 'closed' && (this.#options.probe !== undefined || !this.#circuit.pendingClose)) {
@@ -116,6 +116,12 @@ export class Breaker {
   close(): void {
     this.#shutDown = true
     this.#circuit.shutdown()
+  }
+
+  /** An answer to what was run without opossum: it counts only where something else failed meanwhile. */
+  readonly noteAnswer = (): void => {
+    if (this.quiet || this.#state !== 'closed') return
+    this.#circuit.fire(() => Promise.resolve()).catch(() => {})
   }
 
   /** The first failure after a quiet time: from here on opossum sees every call, until its window is clean again. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Clock, type Random, systemClock } from '../clock.ts'
-import { InvalidOptionsError } from '../errors.ts'
+import { InvalidOptionsError, type OptionIssue } from '../errors.ts'
 import type { Duration } from './duration.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { defaultLocalBytes } from './memory-limit.ts'
@@ -115,21 +115,15 @@ const schema = z.strictObject({
 /** @throws InvalidOptionsError listing every wrong option. */
 export function parseCacheOptions(options: CacheOptions): CacheSettings {
   const parsed = schema.safeParse(options)
-  if (!parsed.success) throw new InvalidOptionsError('createCache', toOptionIssues(parsed.error))
+  const issues = [...(parsed.success ? [] : toOptionIssues(parsed.error)), ...tooFewConnections(options)]
+  if (!parsed.success || issues.length > 0) throw new InvalidOptionsError('createCache', issues)
   const given = parsed.data
-  const reader = typeof given.redis === 'object' && 'reader' in given.redis && given.redis.reader !== undefined
-  const maxConnections = given.maxConnections ?? (reader ? 6 : 4)
-  if (reader && maxConnections < 3) {
-    throw new InvalidOptionsError('createCache', [
-      { path: 'maxConnections', expected: 'expected at least 3 with a reader: primary, reader and subscriber' },
-    ])
-  }
   return {
     name: given.name,
     redis: given.redis,
     commandTimeout: given.commandTimeout ?? 200,
     connectTimeout: given.connectTimeout ?? 500,
-    maxConnections,
+    maxConnections: given.maxConnections ?? (hasReader(given.redis) ? 6 : 4),
     readerLag: given.readerLag ?? 1_000,
     local: given.local === false ? false : localSettings(given.local ?? {}),
     source: { concurrency: given.source?.concurrency ?? 32, queue: given.source?.queue ?? 1_000 },
@@ -139,6 +133,15 @@ export function parseCacheOptions(options: CacheOptions): CacheSettings {
     random: given.random ?? Math.random,
     policy: cascade(given),
   }
+}
+
+const hasReader = (redis: unknown) =>
+  typeof redis === 'object' && redis !== null && 'reader' in redis && redis.reader !== undefined
+
+/** Primary, reader and subscriber need one each. Looked for beside the schema, so that it is listed with all else. */
+function tooFewConnections({ redis, maxConnections }: Partial<CacheOptions> = {}): OptionIssue[] {
+  if (!hasReader(redis) || typeof maxConnections !== 'number' || maxConnections >= 3) return []
+  return [{ path: 'maxConnections', expected: 'expected at least 3 with a reader: primary, reader and subscriber' }]
 }
 
 function localSettings(given: {

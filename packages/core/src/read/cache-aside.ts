@@ -4,7 +4,7 @@ import type { CallSettings } from '../options/namespace-options.ts'
 import { Flight } from './flight.ts'
 import { KeyRead, type KeyReadOwner } from './key-read.ts'
 import { Loading } from './loading.ts'
-import type { Fetch, ReadParts } from './read-parts.ts'
+import { type Fetch, handOut, type ReadParts } from './read-parts.ts'
 import { type Look, RedisPassage } from './redis-passage.ts'
 
 /** Cache-aside: local tier, single flight, Redis, lease, source. */
@@ -21,19 +21,18 @@ export class CacheAside<V> implements KeyReadOwner<V> {
 
   /** Answers what the local tier's hot path could not. */
   get(key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): Promise<V | undefined> {
-    const { local, fences } = this.#parts
+    const { local, fences, clock } = this.#parts
     const kept = local?.peek(key)
     if (kept !== undefined && this.#answersLocally(kept, key, call, fetch)) {
-      return Promise.resolve(kept.cloned ? structuredClone(kept.value) : kept.value)
+      return Promise.resolve(handOut(kept))
     }
     const joined = fences.findRead(key)
     if (joined !== undefined) {
-      joined.wanted = true
       fetch?.dropOut(key)
-      return this.#share(joined)
+      return this.#share(joined.join(clock.now()))
     }
     const flight = this.#start(key, call, fetch, kept, true)
-    return local?.clones ? this.#share(flight) : flight.promise
+    return local?.clones ? this.#share(flight.promise) : flight.promise
   }
 
   /** @internal A fresh hit ends here, without a promise but the caller's. All else goes the long way. */
@@ -126,9 +125,9 @@ export class CacheAside<V> implements KeyReadOwner<V> {
   }
 
   /** The value of a flight for one of several callers: frozen, or a clone where it cannot be. */
-  #share(flight: Flight<V>): Promise<V | undefined> {
+  #share(answer: Promise<V | undefined>): Promise<V | undefined> {
     const clones = this.#parts.local?.clones ?? false
-    return flight.promise.then((value) => (clones || !freezeDeeply(value) ? structuredClone(value) : value))
+    return answer.then((value) => (clones || !freezeDeeply(value) ? structuredClone(value) : value))
   }
 }
 

@@ -9,7 +9,7 @@ import type { Flight } from './flight.ts'
 import type { KeyRead } from './key-read.ts'
 import type { Lease } from './lease.ts'
 import { Context } from './load-context.ts'
-import type { Fetch, ReadParts, Reserve } from './read-parts.ts'
+import { type Fetch, handOut, type ReadParts, type Reserve } from './read-parts.ts'
 
 /** Under which right a loaded value may be stored in Redis: a lease, none needed (`lease: false`), or none had. */
 export type StoringRight = Lease | 'plain' | 'none'
@@ -43,8 +43,8 @@ export class Loading<V> {
     const soft =
       reserve === undefined
         ? undefined
-        : clock.setTimeout(() => this.#answerInstead(read, reserve), policy.softLoadTimeout)
-    const context = new Context<V>(reserve?.value, neverAborted)
+        : clock.setTimeout(() => this.#onSoftTimeout(read, reserve), policy.softLoadTimeout)
+    const context = new Context<V>(reserve && handOut(reserve), neverAborted)
     const started = clock.now()
     counters.loads += 1
     try {
@@ -77,20 +77,23 @@ export class Loading<V> {
   }
 
   /** Answers with the older value where `staleIfError` allows. */
-  answerReserve({ flight, policy }: KeyRead<V>, reserve: Reserve<V>): boolean {
-    if (this.#parts.clock.now() >= reserve.freshUntil + policy.staleIfError) return false
+  answerReserve(read: KeyRead<V>, reserve: Reserve<V>): boolean {
+    return this.#answerInstead(read, reserve, read.policy.staleIfError)
+  }
+
+  #answerInstead({ flight }: KeyRead<V>, reserve: Reserve<V>, allowed: number): boolean {
+    const until = reserve.freshUntil + allowed
+    if (this.#parts.clock.now() >= until) return false
     if (!flight.settled) {
       this.#parts.counters.staleHits += 1
-      flight.answer(reserve.value)
+      flight.answerInstead(handOut(reserve), until)
     }
     return true
   }
 
-  #answerInstead({ flight, policy }: KeyRead<V>, reserve: Reserve<V>): void {
-    const spare = Math.max(policy.staleIfError, policy.staleWhileRevalidate)
-    if (flight.settled || !flight.wanted || this.#parts.clock.now() >= reserve.freshUntil + spare) return
-    this.#parts.counters.staleHits += 1
-    flight.answer(reserve.value)
+  #onSoftTimeout(read: KeyRead<V>, reserve: Reserve<V>): void {
+    const { staleIfError, staleWhileRevalidate } = read.policy
+    if (read.flight.wanted) this.#answerInstead(read, reserve, Math.max(staleIfError, staleWhileRevalidate))
   }
 
   async #settle(
@@ -100,11 +103,13 @@ export class Loading<V> {
     context: Context<V>,
     right: StoringRight,
   ): Promise<void> {
-    const { counters, remote, clock, random, keeper } = this.#parts
+    const { counters, remote, clock, random, keeper, fences } = this.#parts
     const times = timesOf(value, loadTime, context.chosenTtl ?? policy.ttl, policy, clock.now(), random)
     const lasts = !context.skipped && times.expiresAt > times.storedAt
     const storable = lasts && right !== 'none' && remote !== undefined && this.#mayStore(flight, key, right)
     if (lasts && !flight.voided) keeper.keep(key, value, times, policy, storable)
+    // What is kept nowhere is the answer to those who asked before it, and to nobody after.
+    else if (!lasts) fences.closeRead(key, flight)
     flight.answer(value)
     let stored = false
     try {

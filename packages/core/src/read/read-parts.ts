@@ -51,4 +51,10 @@ export interface Fetch<V> {
 /** An older value in hand, with the times that decide whether it may still be answered. */
 export interface Reserve<V> extends Times {
   readonly value: V | undefined
+  /** It cannot be frozen, so each caller gets a clone. */
+  readonly cloned?: boolean
+}
+
+export function handOut<V>({ value, cloned }: Reserve<V>): V | undefined {
+  return cloned ? structuredClone(value) : value
 }

@@ -3,7 +3,7 @@ import type { Unreadable } from '../entry/envelope.ts'
 import type { KeyRead } from './key-read.ts'
 import { acquireLease, seenOf } from './lease.ts'
 import type { Loading, StoringRight } from './loading.ts'
-import type { ReadParts, ReadRemote, Reserve } from './read-parts.ts'
+import { handOut, type ReadParts, type ReadRemote, type Reserve } from './read-parts.ts'
 
 /** What was found under a key in Redis. By its bytes the lease's script tells whether it has changed since. */
 export type Look<V> =
@@ -112,9 +112,10 @@ export class RedisPassage<V> {
 
   #answerStale({ flight, policy }: KeyRead<V>, reserve: Reserve<V>): void {
     const { clock, counters } = this.#parts
-    if (flight.settled || !flight.wanted || clock.now() >= reserve.freshUntil + policy.staleWhileRevalidate) return
+    const until = reserve.freshUntil + policy.staleWhileRevalidate
+    if (flight.settled || !flight.wanted || clock.now() >= until) return
     counters.staleHits += 1
-    flight.answer(reserve.value)
+    flight.answerInstead(handOut(reserve), until)
   }
 
   /** Redis cannot be asked: an entry whose local time is over but whose own is not is still the best answer. */
@@ -122,7 +123,7 @@ export class RedisPassage<V> {
     const { local, clock, counters } = this.#parts
     if (!flight.wanted || kept === undefined || !local?.trusts(kept) || clock.now() >= kept.freshUntil) return false
     counters.localHits += 1
-    flight.answer(kept.value)
+    flight.answer(handOut(kept))
     return true
   }
 

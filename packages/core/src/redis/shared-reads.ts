@@ -73,7 +73,7 @@ export class SharedReads {
       breaker
         .run(() => new Promise<Reply>((resolve, reject) => this.#deadlines.race(batch.reportingTo(resolve, reject))))
         .then(
-          (reply) => batch.onReply(reply),
+          (reply) => this.onReply(readers, reply),
           (error: Error) => this.onTrouble(batch, error),
         )
     }
@@ -179,6 +179,7 @@ class Batch implements Racing<Reply> {
   }
 
   onReply(reply: Reply): void {
+    this.#endpoint.read.noteAnswer()
     this.#owner.onReply(this.readers, reply)
   }
 
