@@ -45,7 +45,8 @@ export class Breaker {
       // Deadlines are kept by whoever runs the action; a second timer here would cost as much as the rest of opossum.
       timeout: false,
       resetTimeout: options.resetAfter,
-      errorThresholdPercentage: 50,
+      // Counting begins with a failure, so half of the calls must not be enough.
+      errorThresholdPercentage: 60,
       volumeThreshold: 10,
       rollingCountTimeout: windowMilliseconds,
       rollingCountBuckets: 4,

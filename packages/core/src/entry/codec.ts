@@ -24,8 +24,12 @@ export interface Codec<V> {
   pack(value: V | undefined): Promise<Packed | undefined>
   /** Never throws: what cannot be read is a reason. Asynchronous only where the schema is. */
   decode(bytes: Buffer): Entry<V> | Unreadable | Promise<Entry<V> | Unreadable>
-  /** The value as a later hit would return it, or 'corrupt' or 'schema-mismatch'. */
-  roundTrip(value: V): V | Unreadable | Promise<V | Unreadable>
+  /**
+   * The value as a later hit would return it, a copy, or why there would be none.
+   *
+   * @throws what the serializer throws for a value that it cannot express
+   */
+  roundTrip(value: V): Promise<{ readonly value: V } | Unreadable>
 }
 
 export function seal(packed: Packed, times: Times): Buffer {
@@ -111,13 +115,7 @@ export function createCodec<V>(
         ? validated
         : { value: validated.value, storedAt, freshUntil, expiresAt, loadTime }
     },
-    roundTrip(value) {
-      const validated = validate(serializer.deserialize(serializer.serialize(value)))
-      if (validated instanceof Promise) {
-        return validated.then((outcome) => (typeof outcome === 'string' ? outcome : outcome.value))
-      }
-      return typeof validated === 'string' ? validated : validated.value
-    },
+    roundTrip: async (value) => await validate(serializer.deserialize(serializer.serialize(value))),
   }
 }
 

@@ -6,7 +6,9 @@ import { findDifference } from './difference.ts'
 export async function assertPreserved<V>(codec: Codec<V>, value: V, namespace: string): Promise<void> {
   let difference: string | undefined
   try {
-    difference = findDifference(value, await codec.roundTrip(value))
+    const back = await codec.roundTrip(value)
+    difference =
+      typeof back === 'string' ? `value: it does not fit the schema (${back})` : findDifference(value, back.value)
   } catch (error) {
     difference = error instanceof Error ? error.message : String(error)
   }

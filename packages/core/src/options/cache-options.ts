@@ -139,7 +139,8 @@ const hasReader = (redis: unknown) =>
   typeof redis === 'object' && redis !== null && 'reader' in redis && redis.reader !== undefined
 
 /** Primary, reader and subscriber need one each. Looked for beside the schema, so that it is listed with all else. */
-function tooFewConnections({ redis, maxConnections }: Partial<CacheOptions> = {}): OptionIssue[] {
+function tooFewConnections(options: CacheOptions | null | undefined): OptionIssue[] {
+  const { redis, maxConnections } = options ?? {}
   if (!hasReader(redis) || typeof maxConnections !== 'number' || maxConnections >= 3) return []
   return [{ path: 'maxConnections', expected: 'expected at least 3 with a reader: primary, reader and subscriber' }]
 }

@@ -61,7 +61,7 @@ export class WriteThrough<V> {
   /** Resolves when the source has the value and Redis either has it or is known not to have an older one. */
   async set(key: string, value: V, signal: AbortSignal | undefined): Promise<void> {
     const { settings, fences, counters, remote } = this.#parts
-    const packed = await this.#prepare(value)
+    const { packed, copy } = await this.#prepare(value)
     const ticket = fences.openWrite(key)
     const budget = remote?.commands.budget()
     const intent =
@@ -82,7 +82,7 @@ export class WriteThrough<V> {
     } finally {
       intent?.end()
       const alone = fences.closeWrite(key, ticket)
-      if (alone && keep) this.#keepLocally(key, value, intent?.stored ?? false)
+      if (alone && keep) this.#keepLocally(key, copy, intent?.stored ?? false)
       else this.#parts.local?.delete(key)
     }
   }
@@ -109,17 +109,20 @@ export class WriteThrough<V> {
     )
   }
 
-  async #prepare(value: V): Promise<Packed | undefined> {
+  /** The value as bytes for Redis, unless it is too large, and as a copy of our own: the caller may go on to change his. */
+  async #prepare(value: V): Promise<{ readonly packed: Packed | undefined; readonly copy: V }> {
     const { codec, development, settings } = this.#parts
     if (value === undefined) {
       throw new InvalidArgumentError('value', 'expected a value; use delete to drop one, or null as a value')
     }
     if (development) await assertPreserved(codec, value, settings.name)
     try {
-      return await codec.pack(value)
+      const [packed, back] = await Promise.all([codec.pack(value), codec.roundTrip(value)])
+      if (typeof back === 'string') throw new Error(`it does not fit the schema (${back})`)
+      return { packed, copy: back.value }
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'unknown reason'
-      throw new InvalidArgumentError('value', `expected a value that the serializer can express: ${reason}`)
+      throw new InvalidArgumentError('value', `expected a value that the cache can keep: ${reason}`)
     }
   }
 
