@@ -1,0 +1,79 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { heartbeat, invalidation, parseMessage, wake } from './messages.ts'
+
+describe('parseMessage', () => {
+  test('reads what the others write', () => {
+    expect(parseMessage(invalidation('me', 'product', 'a'))).toEqual({
+      kind: 'invalidate',
+      sender: 'me',
+      namespace: 'product',
+      key: 'a',
+    })
+    expect(parseMessage(wake('me', 'product@2', ''))).toEqual({
+      kind: 'wake',
+      sender: 'me',
+      namespace: 'product@2',
+      key: '',
+    })
+    expect(parseMessage(heartbeat('me', 7))).toEqual({ kind: 'heartbeat', sender: 'me', beat: 7 })
+  })
+
+  test('reads every key back as it was, however long and strange a key may be', () => {
+    const unit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code))
+    fc.assert(
+      fc.property(fc.array(unit, { minLength: 1, maxLength: 1_024 }), (units) => {
+        const key = units.join('')
+        expect(parseMessage(invalidation('x'.repeat(12), 'n'.repeat(72), key))).toMatchObject({ key })
+      }),
+    )
+    const worst = '\0'.repeat(1_024)
+    expect(parseMessage(invalidation('x'.repeat(12), 'n'.repeat(72), worst))).toMatchObject({ key: worst })
+  })
+
+  test.each([
+    '',
+    'garbage',
+    '[',
+    '{}',
+    'null',
+    '5',
+    '"i"',
+    '[]',
+    '[1]',
+    '[2,"i","me","product","a"]',
+    '["1","i","me","product","a"]',
+    '[1,"x","me","product","a"]',
+    '[1,"i","","product","a"]',
+    '[1,"i","me","","a"]',
+    '[1,"i",5,"product","a"]',
+    '[1,"i","me",{},"a"]',
+    '[1,"i","me","product"]',
+    '[1,"i","me","product",5]',
+    '[1,"i","me","product",{"toString":"a"}]',
+    '[1,"h","me"]',
+    '[1,"h","me","7"]',
+    `[1,"i","me","${'n'.repeat(129)}","a"]`,
+    `[1,"i","${'s'.repeat(129)}","product","a"]`,
+    '{"0":1,"1":"i","2":"me","3":"product","4":"a","length":5}',
+  ])('takes no notice of %s', (text) => {
+    expect(parseMessage(text)).toBeUndefined()
+  })
+
+  test('takes no notice of what is too large, unread', () => {
+    expect(parseMessage(invalidation('me', 'product', 'x'.repeat(8_192)))).toBeUndefined()
+    expect(parseMessage(`[1,"i","me","product","a"${' '.repeat(10_000)}]`)).toBeUndefined()
+  })
+
+  test('never throws', () => {
+    const almost = fc.json().map((json) => `[1,"i",${json}]`)
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json(), almost), (text) => void parseMessage(text)))
+  })
+
+  test('lets nobody at a prototype', () => {
+    parseMessage('[1,"i","me","__proto__","__proto__"]')
+    parseMessage('{"__proto__":{"polluted":true}}')
+    parseMessage('[1,"h","me",{"__proto__":{"polluted":true}}]')
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+})

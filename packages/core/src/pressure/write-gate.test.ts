@@ -1,0 +1,225 @@
+import fc from 'fast-check'
+import { ReplyError } from 'ioredis'
+import { describe, expect, test, vi } from 'vitest'
+import { SteppingClock, settle } from '../testing-support/stepping-clock.ts'
+import { WriteGate } from './write-gate.ts'
+
+const oom = () => Promise.reject(new ReplyError('OOM command not allowed'))
+const misconf = () => Promise.reject(new ReplyError('MISCONF'))
+const succeed = () => Promise.resolve('written')
+
+function open() {
+  const clock = new SteppingClock(0)
+  const onChange = vi.fn()
+  return { clock, onChange, gate: new WriteGate(clock, onChange) }
+}
+
+describe('an open gate', () => {
+  test('lets every write pass', async () => {
+    const { gate, onChange } = open()
+    expect(await gate.run(succeed)).toBe('written')
+    expect(gate).toMatchObject({ open: true, refusal: undefined, refused: 0, withheld: 0 })
+    expect(onChange).not.toHaveBeenCalled()
+  })
+
+  test('hands on what is no refusal', async () => {
+    const { gate } = open()
+    await expect(gate.run(() => Promise.reject(new Error('Connection is closed.')))).rejects.toThrow('closed')
+    await expect(gate.run(() => Promise.reject(new ReplyError('WRONGTYPE')))).rejects.toThrow('WRONGTYPE')
+    expect(gate.open).toBe(true)
+  })
+
+  test('closes at the first refusal, and says why once', async () => {
+    const { gate, onChange } = open()
+    expect(await Promise.all([gate.run(oom), gate.run(oom), gate.run(oom)])).toEqual(['refused', 'refused', 'refused'])
+    expect(gate).toMatchObject({ open: false, refusal: 'oom', refused: 3 })
+    expect(onChange).toHaveBeenCalledTimes(1)
+  })
+
+  test('closes on a refusal that a script met', () => {
+    const { gate, onChange } = open()
+    gate.noteRefusal('readonly')
+    expect(gate.refusal).toBe('readonly')
+    expect(onChange).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe('a closed gate', () => {
+  async function closed() {
+    const made = open()
+    await made.gate.run(oom)
+    return made
+  }
+
+  test('withholds writes without sending them', async () => {
+    const { clock, gate } = await closed()
+    const write = vi.fn(succeed)
+    await clock.advance(999)
+    expect(await gate.run(write)).toBe('withheld')
+    expect(write).not.toHaveBeenCalled()
+    expect(gate.withheld).toBe(1)
+  })
+
+  test('lets one canary out at a time', async () => {
+    const { clock, gate } = await closed()
+    await clock.advance(1_000)
+    let answer = (_: string): void => {}
+    const canary = gate.run(
+      () =>
+        new Promise<string>((resolve) => {
+          answer = resolve
+        }),
+    )
+    const write = vi.fn(succeed)
+    expect(await gate.run(write)).toBe('withheld')
+    await clock.advance(10_000)
+    expect(await gate.run(write)).toBe('withheld')
+    answer('written')
+    expect(await canary).toBe('written')
+    expect(write).not.toHaveBeenCalled()
+  })
+
+  test('changes its reason with what the canary meets', async () => {
+    const { clock, gate, onChange } = await closed()
+    await clock.advance(1_000)
+    expect(await gate.run(misconf)).toBe('refused')
+    expect(gate.refusal).toBe('misconf')
+    expect(onChange).toHaveBeenCalledTimes(2)
+  })
+
+  test('gives the place of a canary back that failed otherwise', async () => {
+    const { clock, gate } = await closed()
+    await clock.advance(1_000)
+    await expect(gate.run(() => Promise.reject(new Error('Connection is closed.')))).rejects.toThrow('closed')
+    expect(gate.open).toBe(false)
+    expect(await gate.run(succeed)).toBe('written')
+  })
+
+  test('is not opened by results that prove no write', async () => {
+    const { clock, gate } = await closed()
+    await clock.advance(1_000)
+    for (let index = 0; index < 50; index++) {
+      expect(
+        await gate.run(
+          () => Promise.resolve('arrived'),
+          (result) => result !== 'arrived',
+        ),
+      ).toBe('arrived')
+      await clock.advance(1_000)
+    }
+    expect(gate.open).toBe(false)
+  })
+
+  test('takes a refusal that came while the canary was out for more than the success of the canary', async () => {
+    const { clock, gate } = await closed()
+    await clock.advance(1_000)
+    const canary = gate.run(async () => {
+      gate.noteRefusal('oom')
+      return 'written'
+    })
+    expect(await canary).toBe('written')
+    await clock.advance(999)
+    expect(await gate.run(succeed)).toBe('withheld')
+  })
+
+  test('returns slowly: each success halves the pause', async () => {
+    const { clock, gate, onChange } = await closed()
+    await clock.advance(1_000)
+    const pauses: number[] = []
+    let last = clock.now()
+    while (!gate.open) {
+      if ((await gate.run(succeed)) === 'withheld') await clock.advance(0.5)
+      else {
+        pauses.push(clock.now() - last)
+        last = clock.now()
+      }
+    }
+    expect(pauses.slice(0, 4)).toEqual([0, 500, 250, 125])
+    expect(pauses).toHaveLength(10)
+    expect(onChange).toHaveBeenCalledTimes(2)
+    expect(gate.refusal).toBeUndefined()
+  })
+})
+
+/** A Redis with room for so many writes, which frees room at a steady rate. */
+class FullRedis {
+  refusedAt: number[] = []
+  taken = 0
+  readonly #clock: SteppingClock
+  readonly #perSecond: number
+  readonly #largest: number
+  #room = 0
+  #filledAt = 0
+
+  constructor(clock: SteppingClock, perSecond: number, largest: number) {
+    this.#clock = clock
+    this.#perSecond = perSecond
+    this.#largest = largest
+  }
+
+  readonly write = async (): Promise<string> => {
+    const now = this.#clock.now()
+    this.#room = Math.min(this.#largest, this.#room + ((now - this.#filledAt) / 1_000) * this.#perSecond)
+    this.#filledAt = now
+    if (this.#room < 1) {
+      this.refusedAt.push(now)
+      throw new ReplyError('OOM command not allowed')
+    }
+    this.#room -= 1
+    this.taken += 1
+    return 'written'
+  }
+}
+
+function mostInOneSecond(instants: readonly number[]): number {
+  return Math.max(0, ...instants.map((from) => instants.filter((at) => at >= from && at < from + 1_000).length))
+}
+
+describe('the gate before a full Redis', () => {
+  test('lets at most 2 refused writes a second through, whatever the demand and however much is freed', async () => {
+    const demand = fc.array(fc.tuple(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 1, max: 20 })), {
+      minLength: 20,
+      maxLength: 120,
+    })
+    await fc.assert(
+      fc.asyncProperty(demand, fc.constantFrom(0, 0.5, 3, 30, 300), async (bursts, perSecond) => {
+        const { clock, gate } = open()
+        const redis = new FullRedis(clock, perSecond, 50)
+        await gate.run(redis.write)
+        for (const [pause, writes] of bursts) {
+          await clock.advance(pause)
+          // One after the other: what is under way together when the first refusal comes cannot be called back.
+          for (let index = 0; index < writes; index++) await gate.run(redis.write)
+        }
+        expect(mostInOneSecond(redis.refusedAt)).toBeLessThanOrEqual(2)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('opens again when there is room, and a burst does not bring the refusals back', async () => {
+    const { clock, gate } = open()
+    const redis = new FullRedis(clock, 1_000, 1_000)
+    await gate.run(redis.write)
+    for (let elapsed = 0; elapsed < 5_000; elapsed += 10) {
+      await clock.advance(10)
+      await gate.run(redis.write)
+    }
+    expect(gate.open).toBe(true)
+    await Promise.all(Array.from({ length: 200 }, () => gate.run(redis.write)))
+    await settle()
+    expect(gate.open).toBe(true)
+    expect(redis.refusedAt).toHaveLength(1)
+  })
+
+  test('uses the room that there is', async () => {
+    const { clock, gate } = open()
+    const redis = new FullRedis(clock, 5, 5)
+    for (let elapsed = 0; elapsed < 60_000; elapsed += 20) {
+      await gate.run(redis.write)
+      await clock.advance(20)
+    }
+    expect(redis.taken).toBeGreaterThan(60)
+    expect(mostInOneSecond(redis.refusedAt)).toBeLessThanOrEqual(2)
+  })
+})

@@ -1,0 +1,150 @@
+import { FakeRedis } from './fake-redis.ts'
+import { SteppingClock, settle } from './stepping-clock.ts'
+
+/** Something that happens at one instant. Of the steps of one lane the first must happen before the next. */
+export interface Step {
+  readonly what: string
+  readonly lane?: object
+  run(): void
+  /** What may happen instead. */
+  fail?(): void
+}
+
+/** One choice of a schedule: which of the possible steps is next, and whether something goes wrong instead. */
+export interface Choice {
+  readonly pick: number
+  readonly wrong: boolean
+}
+
+/** A row as the source has had it; undefined where it had none. */
+export type Row = string | undefined
+
+/** The source of truth, with everything that it has ever said. */
+export class SimulatedSource {
+  readonly #world: World
+  readonly #history = new Map<string, Row[]>()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** The states of a key in the order in which they came; their index is their age. */
+  historyOf(key: string): Row[] {
+    const known = this.#history.get(key)
+    if (known !== undefined) return known
+    const history: Row[] = [undefined]
+    this.#history.set(key, history)
+    return history
+  }
+
+  latest(key: string): Row {
+    return this.historyOf(key).at(-1)
+  }
+
+  change(key: string, row: Row): number {
+    return this.historyOf(key).push(row) - 1
+  }
+
+  load(key: string): Promise<Row> {
+    return new Promise((resolve, reject) => {
+      this.#world.add({
+        what: `source reads ${key}`,
+        run: () => {
+          const row = this.latest(key)
+          this.#world.add({ what: `source answers ${key} = ${row}`, run: () => resolve(row) })
+        },
+        fail: () => reject(new Error('the source is down')),
+      })
+    })
+  }
+
+  save(key: string, row: Row): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fail = () => reject(new Error('the source is down'))
+      this.#world.add({
+        what: `source writes ${key} = ${row}`,
+        run: () => {
+          this.change(key, row)
+          this.#world.add({ what: `source has written ${key} = ${row}`, run: resolve, fail })
+        },
+        fail,
+      })
+    })
+  }
+}
+
+/** Steps that can happen, and a clock, a Redis and a source for whoever makes them. */
+export class World {
+  readonly clock = new SteppingClock(0)
+  readonly redis = new FakeRedis(this.clock, (_, message) => this.onPublish(message))
+  readonly source = new SimulatedSource(this)
+  readonly log: string[] = []
+  /** What may go wrong besides the failing of a step. */
+  readonly troubles: (() => Step[])[] = []
+  onPublish: (message: string) => void = () => {}
+  #steps: Step[] = []
+
+  add(step: Step): void {
+    this.#steps.push(step)
+  }
+
+  /** Forgets what has not happened yet on a lane. */
+  drop(lane: object): void {
+    this.#steps = this.#steps.filter((step) => step.lane !== lane)
+  }
+
+  has(lane: object): boolean {
+    return this.#steps.some((step) => step.lane === lane)
+  }
+
+  async follow(choice: Choice): Promise<void> {
+    const possible = this.#possible()
+    if (choice.wrong) {
+      const failures = possible.filter((step) => step.fail).map((step) => ({ ...step, what: `${step.what} FAILS` }))
+      const troubles = [...failures, ...this.troubles.flatMap((trouble) => trouble())]
+      const trouble = troubles[choice.pick % Math.max(1, troubles.length)]
+      if (trouble !== undefined) await this.#happen(trouble, trouble.fail ?? trouble.run)
+      return
+    }
+    // Time passing is a step like the others.
+    const count = possible.length + (this.clock.nextAt === undefined ? 0 : 1)
+    if (count === 0) return
+    const step = possible[choice.pick % count]
+    if (step === undefined) await this.#passTime()
+    else await this.#happen(step, step.run)
+  }
+
+  /** Lets everything happen that is left, in order, until nothing is. */
+  async rest(): Promise<void> {
+    for (let count = 0; count < 5_000; count++) {
+      const [next] = this.#possible()
+      if (next !== undefined) await this.#happen(next, next.run)
+      else if (this.clock.nextAt !== undefined) await this.#passTime()
+      else return
+    }
+    throw new Error('the world does not come to rest')
+  }
+
+  async #passTime(): Promise<void> {
+    this.log.push(`time passes until ${this.clock.nextAt}`)
+    this.clock.runNext()
+    await settle()
+  }
+
+  async #happen(step: Step, action: () => void): Promise<void> {
+    this.#steps = this.#steps.filter((other) => other.run !== step.run)
+    this.log.push(step.what)
+    action()
+    await settle()
+  }
+
+  #possible(): Step[] {
+    const busy = new Set<object>()
+    return this.#steps.filter(({ lane }) => {
+      if (lane === undefined) return true
+      if (busy.has(lane)) return false
+      busy.add(lane)
+      return true
+    })
+  }
+}

@@ -1,0 +1,188 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { afterAll, describe, expectTypeOf, test } from 'vitest'
+import { z } from 'zod'
+import {
+  type CacheHealth,
+  type CacheOptions,
+  createCache,
+  type LoadContext,
+  type Namespace,
+  type NamespaceOptions,
+} from './index.ts'
+
+// The compiler is what tests here: each @ts-expect-error must meet an error, and nothing may be `any`.
+
+interface Product {
+  id: string
+  cents: number
+}
+
+const cache = createCache({ name: 'types' })
+afterAll(() => cache.close())
+
+describe('the type of the values', () => {
+  test('comes from load', () => {
+    const products = cache.namespace({ name: 'from-load', load: async (id) => ({ id, cents: 5 }) as Product })
+    expectTypeOf(products).toEqualTypeOf<Namespace<Product>>()
+    expectTypeOf(products.get).returns.resolves.toEqualTypeOf<Product | undefined>()
+    expectTypeOf(products.getMany).returns.resolves.toEqualTypeOf<Map<string, Product>>()
+    expectTypeOf(products.set).parameter(1).toEqualTypeOf<Product>()
+  })
+
+  test('comes from a load that may find nothing, or answers at once', () => {
+    const maybe = cache.namespace({
+      name: 'maybe',
+      load: (id): Product | undefined => (id === 'a' ? { id, cents: 5 } : undefined),
+    })
+    expectTypeOf(maybe.get).returns.resolves.toEqualTypeOf<Product | undefined>()
+    expectTypeOf(maybe.set).parameter(1).toEqualTypeOf<Product>()
+    const nullable = cache.namespace({ name: 'nullable', load: async (): Promise<Product | null> => null })
+    expectTypeOf(nullable.get).returns.resolves.toEqualTypeOf<Product | null | undefined>()
+  })
+
+  test('comes from the output of a schema, which load must fit', () => {
+    const schema = z.object({ id: z.string(), at: z.coerce.date(), cents: z.number().default(0) })
+    const dated = cache.namespace({ name: 'from-schema', schema, load: (id) => ({ id, at: new Date(), cents: 1 }) })
+    expectTypeOf(dated).toEqualTypeOf<Namespace<{ id: string; at: Date; cents: number }>>()
+    const alone = cache.namespace({ name: 'schema-alone', schema: z.string() })
+    expectTypeOf(alone).toEqualTypeOf<Namespace<string>>()
+    // @ts-expect-error a load that does not fit the schema
+    cache.namespace({ name: 'misfit', schema: z.object({ id: z.string() }), load: () => ({ id: 5 }) })
+  })
+
+  test('comes from any Standard Schema', () => {
+    const schema: StandardSchemaV1<unknown, Product> = {
+      '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as Product }) },
+    }
+    expectTypeOf(cache.namespace({ name: 'standard', schema })).toEqualTypeOf<Namespace<Product>>()
+  })
+
+  test('can be given', () => {
+    expectTypeOf(cache.namespace<Product>({ name: 'given' })).toEqualTypeOf<Namespace<Product>>()
+  })
+
+  test('is unknown where nothing tells, never any', () => {
+    const untold = cache.namespace({ name: 'untold' })
+    expectTypeOf(untold.get).returns.resolves.toBeUnknown()
+    expectTypeOf(untold.get).returns.resolves.not.toBeAny()
+  })
+
+  test('comes from the load of getOrSet', () => {
+    const html = cache.getOrSet({ key: 'home', ttl: '30s', load: async () => '<html>' })
+    expectTypeOf(html).resolves.toEqualTypeOf<string | undefined>()
+  })
+})
+
+describe('load, loadMany and save', () => {
+  test('know the types of what they are given', () => {
+    cache.namespace<Product>({
+      name: 'contexts',
+      load: (key, context) => {
+        expectTypeOf(key).toBeString()
+        expectTypeOf(context).toEqualTypeOf<LoadContext<Product>>()
+        expectTypeOf(context.signal).toEqualTypeOf<AbortSignal>()
+        expectTypeOf(context.stale).toEqualTypeOf<Product | undefined>()
+        expectTypeOf(context.ttl).parameter(0).not.toBeAny()
+        return undefined
+      },
+      loadMany: (keys, { signal }) => {
+        expectTypeOf(keys).toEqualTypeOf<readonly string[]>()
+        expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
+        return new Map<string, Product>()
+      },
+      save: (key, value, { signal }) => {
+        expectTypeOf(key).toBeString()
+        expectTypeOf(value).toEqualTypeOf<Product>()
+        expectTypeOf(signal).toEqualTypeOf<AbortSignal | undefined>()
+      },
+    })
+  })
+
+  test('know them from the schema too', () => {
+    cache.namespace({
+      name: 'contexts-of-schema',
+      schema: z.object({ id: z.string() }),
+      save: (_key, value) => expectTypeOf(value).toEqualTypeOf<{ id: string }>(),
+      load: (id, { stale }) => {
+        expectTypeOf(stale).toEqualTypeOf<{ id: string } | undefined>()
+        return { id }
+      },
+    })
+  })
+})
+
+describe('a mistake is a compile error:', () => {
+  const products = cache.namespace<Product>({ name: 'mistakes' })
+  const unused = (_: () => unknown): void => {}
+
+  test('a wrong value, key or option of a call', () => {
+    // @ts-expect-error no number
+    unused(() => products.set('a', { id: 'a', cents: 'five' }))
+    // @ts-expect-error a property too little
+    unused(() => products.set('a', { id: 'a' }))
+    // @ts-expect-error a key is a string
+    unused(() => products.get(5))
+    // @ts-expect-error keys are strings
+    unused(() => products.getMany([5]))
+    // @ts-expect-error no such option
+    unused(() => products.get('a', { ttll: '5m' }))
+    // @ts-expect-error a load of another type
+    unused(() => products.get('a', { load: () => 5 }))
+    // @ts-expect-error no such unit
+    unused(() => products.get('a', { ttl: '5 minutes' }))
+    // @ts-expect-error getOrSet needs a load
+    unused(() => cache.getOrSet({ key: 'a' }))
+    // @ts-expect-error and a key
+    unused(() => cache.getOrSet({ load: () => 5 }))
+  })
+
+  test('a wrong option of a cache or a namespace', () => {
+    // @ts-expect-error a name is needed
+    unused(() => createCache({}))
+    // @ts-expect-error no such option
+    unused(() => createCache({ name: 'a', tll: '5m' }))
+    // @ts-expect-error no such unit
+    unused(() => createCache({ name: 'a', commandTimeout: '5 seconds' }))
+    // @ts-expect-error no such unit
+    unused(() => createCache({ name: 'a', local: { maxBytes: '64MB' } }))
+    // @ts-expect-error no such option
+    unused(() => createCache({ name: 'a', local: { maxByte: '64Mi' } }))
+    // @ts-expect-error no such serializer
+    unused(() => createCache({ name: 'a', serializer: 'yaml' }))
+    // @ts-expect-error no such option
+    unused(() => createCache({ name: 'a', redis: { primry: 'redis://a' } }))
+    // @ts-expect-error no such option
+    unused(() => cache.namespace({ name: 'a', staleWhileRevalidat: '5m' }))
+    // @ts-expect-error true is no setting
+    unused(() => cache.namespace({ name: 'a', lease: true }))
+    // @ts-expect-error loadMany answers a Map
+    unused(() => cache.namespace<Product>({ name: 'a', loadMany: async () => ({ a: { id: 'a', cents: 5 } }) }))
+    // @ts-expect-error no such priority
+    unused(() => cache.namespace({ name: 'a', priority: 'high' }))
+  })
+
+  test('an unknown event, or a listener of another', () => {
+    // @ts-expect-error no such event
+    unused(() => cache.on('mood', () => {}))
+    cache.on('mode', ({ from, to, reasons }) => {
+      expectTypeOf(from).toEqualTypeOf<CacheHealth['mode']>()
+      expectTypeOf(to).toEqualTypeOf<CacheHealth['mode']>()
+      expectTypeOf(reasons).toEqualTypeOf<readonly string[]>()
+    })
+  })
+})
+
+describe('nothing public is any:', () => {
+  test('the options', () => {
+    type Leaks<T> = { [K in keyof T]-?: 0 extends 1 & T[K] ? K : never }[keyof T]
+    expectTypeOf<Leaks<CacheOptions>>().toBeNever()
+    expectTypeOf<Leaks<NamespaceOptions<Product>>>().toBeNever()
+    expectTypeOf<Leaks<CacheHealth>>().toBeNever()
+    expectTypeOf<Leaks<typeof cache>>().toBeNever()
+    expectTypeOf<Leaks<Namespace<Product>>>().toBeNever()
+  })
+
+  test('an unset environment variable is an option', () => {
+    expectTypeOf<{ name: string; redis: string | undefined }>().toExtend<CacheOptions>()
+  })
+})
