@@ -9,6 +9,9 @@ export class Source {
   readonly #breaker: Breaker
   readonly #clock: Clock
   readonly #loading = new Set<AbortController>()
+  /** Timers that take a place back from a load which ignores its signal. */
+  readonly #lastCalls = new Set<unknown>()
+  #closed = false
 
   constructor(
     limits: { readonly concurrency: number; readonly queue: number },
@@ -54,6 +57,8 @@ export class Source {
 
   /** Aborts what is loading. */
   close(): void {
+    this.#closed = true
+    for (const timer of this.#lastCalls) this.#clock.clearTimeout(timer)
     for (const controller of this.#loading) controller.abort(new CacheClosedError())
     this.#breaker.close()
   }
@@ -72,22 +77,28 @@ export class Source {
     const loading = startLoad(load, signal)
     // A load that ignores its signal still burdens the source, so it keeps its place until it ends; one that never
     // ends gives it back after twice the deadline, or the bulkhead would shrink for good.
-    const lastCall = { timer: undefined as unknown }
-    loading.then(
-      () => this.#giveBack(leave, lastCall),
-      () => this.#giveBack(leave, lastCall),
-    )
+    const loading = startLoad(load, signal)
+    loading.then(leave, leave)
     try {
       return await Promise.race([loading, aborted])
     } catch (error) {
-      if (signal.aborted) lastCall.timer = this.#clock.setTimeout(leave, deadline)
+      if (signal.aborted) this.#takeBackLater(loading, leave, deadline)
       throw error
     }
   }
 
-  #giveBack(leave: () => void, lastCall: { timer: unknown }): void {
-    this.#clock.clearTimeout(lastCall.timer)
-    leave()
+  #takeBackLater(loading: Promise<unknown>, leave: () => void, deadline: number): void {
+    if (this.#closed) return
+    const timer = this.#clock.setTimeout(() => {
+      this.#lastCalls.delete(timer)
+      leave()
+    }, deadline)
+    this.#lastCalls.add(timer)
+    const ended = () => {
+      this.#lastCalls.delete(timer)
+      this.#clock.clearTimeout(timer)
+    }
+    loading.then(ended, ended)
   }
 }
 
