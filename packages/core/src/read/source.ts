@@ -74,7 +74,6 @@ export class Source {
       else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     })
     aborted.catch(() => {})
-    const loading = startLoad(load, signal)
     // A load that ignores its signal still burdens the source, so it keeps its place until it ends; one that never
     // ends gives it back after twice the deadline, or the bulkhead would shrink for good.
     const loading = startLoad(load, signal)
