@@ -168,14 +168,14 @@ export class Cache {
   }
 
   #openSource(limits: CacheSettings['source']): Source {
-    const source = new Source(limits, this.#settings.clock, (state) => this.#logSource(state))
+    const source = new Source(limits, this.#settings.clock, (state, previous) => this.#logSource(state, previous))
     this.#sources.push(source)
     return source
   }
 
-  #logSource(state: BreakerState): void {
+  #logSource(state: BreakerState, previous: BreakerState): void {
     const { logger } = this.#settings
-    if (state === 'open') logger.warn({ breaker: 'source', state }, 'source: breaker opened')
+    if (state === 'open' && previous === 'closed') logger.warn({ breaker: 'source', state }, 'source: breaker opened')
     else if (state === 'closed') logger.info({ breaker: 'source', state }, 'source: breaker closed')
   }
 
@@ -190,7 +190,13 @@ export class Cache {
     const change: ModeChange = { from: this.#mode, to: mode, reasons }
     this.#mode = mode
     this.#settings.logger[mode === 'normal' ? 'info' : 'warn'](change, `mode ${change.from} -> ${mode}`)
-    this.#events.emit('mode', change)
+    try {
+      this.#events.emit('mode', change)
+    } catch (error) {
+      // It would throw into the middle of a breaker or of ioredis, and leave calls without an end.
+      const reason = error instanceof Error ? error.message : 'unknown reason'
+      this.#settings.logger.error({ reason }, 'a listener of the event mode threw')
+    }
   }
 }
 

@@ -95,7 +95,16 @@ export class RedisLink {
   }
 
   #openChannel(name: string, clock: Clock, logger: CacheSettings['logger']): Channel {
+    let refusal: string | undefined
     return new Channel(this.commands, name, this.sender, clock, {
+      onRefused: ({ message }) => {
+        if (message === refusal) return
+        refusal = message
+        logger.warn(
+          { error: message },
+          'invalidation channel refused: the local tier is not believed; see docs/connections.md for the rights',
+        )
+      },
       onMessage: (message) => this.#onMessage(message),
       onDoubt: (reason) => {
         if (reason === 'lost')

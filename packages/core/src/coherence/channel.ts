@@ -8,6 +8,8 @@ export interface ChannelEvents {
   onMessage(message: Message): void
   /** Messages may have been missed, or will be: nothing that is held locally can be believed any more. */
   onDoubt(reason: 'lost' | 'gap'): void
+  /** The subscription was not granted; it is asked for again by and by. */
+  onRefused(error: Error): void
 }
 
 /** The pub/sub channel on which the processes of one cache tell each other what they wrote. */
@@ -37,7 +39,9 @@ export class Channel {
         if (this.#liveness.subscribed(this.#clock.now())) events.onDoubt('gap')
       },
       onClosed: () => this.#liveness.closed(),
+      onRefused: events.onRefused,
     })
+    this.#nextReconnect = clock.now() + lostAfter
     this.#tick()
   }
 
@@ -73,8 +77,8 @@ export class Channel {
       this.#events.onDoubt('lost')
       this.#nextReconnect = now
     }
-    if (this.#liveness.state !== 'lost' || now < this.#nextReconnect) return
-    // A connection whose peer vanished looks open for many minutes.
+    if (this.#liveness.state === 'connected' || now < this.#nextReconnect) return
+    // A connection whose peer vanished looks open for many minutes, and one whose subscription was refused is of no use.
     this.#subscriber.reconnect()
     this.#nextReconnect = now + lostAfter
   }

@@ -71,23 +71,22 @@ export class PendingInvalidations {
     this.#running = true
     this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
-    try {
-      while (this.#pending.size > 0 && !this.#closed) {
-        const some = [...this.#pending].slice(0, batch)
-        await Promise.all(
-          some.map(async ([id, pending]) => {
-            await this.#replay(pending)
-            if (this.#pending.get(id) === pending) this.#pending.delete(id)
-          }),
-        )
-        this.#pause = firstPause
+    let progress = true
+    while (progress && this.#pending.size > 0 && !this.#closed) {
+      const some = [...this.#pending].slice(0, batch)
+      const outcomes = await Promise.allSettled(some.map(([, pending]) => this.#replay(pending)))
+      progress = outcomes.some(({ status }) => status === 'fulfilled')
+      for (const [index, [id, pending]] of some.entries()) {
+        // A newer write of the key has a replay of its own to come.
+        if (this.#pending.get(id) !== pending) continue
+        this.#pending.delete(id)
+        // To the end: keys that cannot be replayed, of a dead shard for one, must not keep the others waiting.
+        if (outcomes[index]?.status === 'rejected') this.#pending.set(id, pending)
       }
-    } catch {
-      this.#pause = Math.min(longestPause, this.#pause * 2)
-    } finally {
-      this.#running = false
-      this.#schedule()
     }
+    this.#pause = progress ? firstPause : Math.min(longestPause, this.#pause * 2)
+    this.#running = false
+    this.#schedule()
   }
 
   #schedule(): void {

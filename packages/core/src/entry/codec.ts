@@ -54,7 +54,7 @@ export function createCodec<V>(
 
   async function pack(value: V | undefined): Promise<Packed | undefined> {
     if (value === undefined) return { payload: nothing, flags: flags.none | flag, rawBytes: 0 }
-    const raw = serializer.serialize(value)
+    const raw = asBuffer(serializer.serialize(value))
     if (raw.length >= largeBytes) onLarge(raw.length, raw.length <= maxValueBytes)
     if (raw.length > maxValueBytes) return undefined
     if (compression !== false && raw.length >= compression.threshold) {
@@ -115,8 +115,13 @@ export function createCodec<V>(
         ? validated
         : { value: validated.value, storedAt, freshUntil, expiresAt, loadTime }
     },
-    roundTrip: async (value) => await validate(serializer.deserialize(serializer.serialize(value))),
+    roundTrip: async (value) => await validate(serializer.deserialize(asBuffer(serializer.serialize(value)))),
   }
+}
+
+/** A custom serializer in JavaScript may hand out any bytes; only a Buffer can be framed. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function toOutcome<V>(result: StandardSchemaV1.Result<V>): { value: V } | Unreadable {

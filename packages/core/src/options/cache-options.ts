@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type Clock, type Random, systemClock } from '../clock.ts'
 import { InvalidOptionsError, type OptionIssue } from '../errors.ts'
 import type { Duration } from './duration.ts'
-import { type Logger, silentLogger } from './logger.ts'
+import { guard, type Logger, silentLogger } from './logger.ts'
 import { defaultLocalBytes } from './memory-limit.ts'
 import { toOptionIssues } from './option-issues.ts'
 import { cascade, duration, orFalse, type Policy, type PolicyOptions, policyShape, size, whole } from './policy.ts'
@@ -128,7 +128,7 @@ export function parseCacheOptions(options: CacheOptions): CacheSettings {
     local: given.local === false ? false : localSettings(given.local ?? {}),
     source: { concurrency: given.source?.concurrency ?? 32, queue: given.source?.queue ?? 1_000 },
     invalidation: given.invalidation ?? 'pubsub',
-    logger: given.logger ?? silentLogger,
+    logger: given.logger === undefined ? silentLogger : guard(given.logger),
     clock: given.clock ?? systemClock,
     random: given.random ?? Math.random,
     policy: cascade(given),

@@ -6,6 +6,18 @@ export interface Logger {
   error(details: object, message: string): void
 }
 
+/** A logger that throws must not end a read half-way. */
+export function guard(logger: Logger): Logger {
+  const guarded = (level: keyof Logger) => (details: object, message: string) => {
+    try {
+      logger[level](details, message)
+    } catch {
+      // There is nobody to tell.
+    }
+  }
+  return { debug: guarded('debug'), info: guarded('info'), warn: guarded('warn'), error: guarded('error') }
+}
+
 const nothing = () => {}
 
 export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }

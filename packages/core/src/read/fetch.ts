@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts'
 import type { NamespaceSettings } from '../options/namespace-options.ts'
-import type { Context } from './load-context.ts'
+import { Context } from './load-context.ts'
 import type { Fetch } from './read-parts.ts'
 import type { Source } from './source.ts'
 
@@ -14,11 +14,16 @@ export function fetchOne<V>(settings: NamespaceSettings<V>, source: Source, own?
   if (load === undefined && loadMany === undefined) return undefined
   return {
     load: (key, context, deadline) =>
-      source.run(name, deadline, async (signal) => {
-        context.signal = signal
-        if (load !== undefined) return await load(key, context)
-        return loadMany === undefined ? undefined : asMap(await loadMany([key], { signal })).get(key)
-      }),
+      source.run(
+        name,
+        deadline,
+        async (signal) => {
+          context.signal = signal
+          if (load !== undefined) return await load(key, context)
+          return loadMany === undefined ? undefined : asMap(await loadMany([key], { signal })).get(key)
+        },
+        Context.failedJustNow(context),
+      ),
     dropOut() {},
   }
 }
@@ -40,6 +45,7 @@ export class BatchFetch<V> implements Fetch<V> {
   readonly #awaited: Set<string>
   readonly #waiting = new Map<string, Waiting<V>>()
   #deadline = 0
+  #failedJustNow = true
 
   constructor(name: string, loadMany: LoadMany<V>, source: Source, single: Fetch<V>, keys: Iterable<string>) {
     this.#name = name
@@ -52,6 +58,7 @@ export class BatchFetch<V> implements Fetch<V> {
   load(key: string, context: Context<V>, deadline: number): Promise<V | undefined> {
     if (!this.#awaited.delete(key)) return this.#single.load(key, context, deadline)
     this.#deadline = deadline
+    this.#failedJustNow &&= Context.failedJustNow(context)
     return new Promise((resolve, reject) => {
       this.#waiting.set(key, { resolve, reject })
       this.#callWhenComplete()
@@ -66,7 +73,12 @@ export class BatchFetch<V> implements Fetch<V> {
     if (this.#awaited.size > 0 || this.#waiting.size === 0) return
     const keys = [...this.#waiting.keys()]
     this.#source
-      .run(this.#name, this.#deadline, async (signal) => asMap(await this.#loadMany(keys, { signal })))
+      .run(
+        this.#name,
+        this.#deadline,
+        async (signal) => asMap(await this.#loadMany(keys, { signal })),
+        this.#failedJustNow,
+      )
       .then(
         (values) => {
           for (const [key, waiting] of this.#waiting) waiting.resolve(values.get(key))

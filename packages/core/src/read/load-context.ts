@@ -8,10 +8,17 @@ export class Context<V> implements LoadContext<V> {
   signal: AbortSignal
   chosenTtl: number | undefined
   skipped = false
+  /** Not for the load to see: whether the load before this one failed, a moment ago. */
+  readonly #failedJustNow: boolean
 
-  constructor(stale: V | undefined, signal: AbortSignal) {
+  constructor(stale: V | undefined, signal: AbortSignal, failedJustNow = false) {
     this.stale = stale
     this.signal = signal
+    this.#failedJustNow = failedJustNow
+  }
+
+  static failedJustNow(context: Context<unknown>): boolean {
+    return context.#failedJustNow
   }
 
   ttl(duration: Duration): void {

@@ -44,7 +44,7 @@ export class Loading<V> {
       reserve === undefined
         ? undefined
         : clock.setTimeout(() => this.#onSoftTimeout(read, reserve), policy.softLoadTimeout)
-    const context = new Context<V>(reserve && handOut(reserve), neverAborted)
+    const context = new Context<V>(reserve && handOut(reserve), neverAborted, this.failures.has(key))
     const started = clock.now()
     counters.loads += 1
     try {
@@ -113,11 +113,14 @@ export class Loading<V> {
     flight.answer(value)
     let stored = false
     try {
-      if (storable) stored = await this.#store(key, value, times, right)
+      if (storable) stored = await this.#store(flight, key, value, times, right)
       else if (typeof right === 'object') await right.release()
     } catch {
-      // The caller has the value; Redis will be asked again when the next one wants it.
+      // The caller has the value; Redis will be asked again when the next one wants it. A lease must end all the same.
+      if (typeof right === 'object') right.release().catch(() => {})
     }
+    // What Redis did not take after all must serve for its whole time.
+    if (storable && !stored && !flight.voided) keeper.keep(key, value, times, policy, false)
     if (remote === undefined) return
     if (stored) counters.stores += 1
     else counters.storesSkipped += 1
@@ -128,7 +131,13 @@ export class Loading<V> {
     return (typeof right === 'object' || !flight.voided) && (this.#parts.remote?.trusts(key) ?? false)
   }
 
-  async #store(key: string, value: V | undefined, times: Times, right: Lease | 'plain'): Promise<boolean> {
+  async #store(
+    flight: Flight<V>,
+    key: string,
+    value: V | undefined,
+    times: Times,
+    right: Lease | 'plain',
+  ): Promise<boolean> {
     const { remote, clock, codec, keys } = this.#parts
     let packed: Awaited<ReturnType<typeof codec.pack>>
     try {
@@ -143,6 +152,8 @@ export class Loading<V> {
     }
     const bytes = seal(packed, times)
     if (typeof right === 'object') return await right.store(bytes, life)
+    // Packing may have taken a while.
+    if (!this.#mayStore(flight, key, right)) return false
     const { commands } = remote
     const entry = { value: keys.value(key), lease: keys.lease(key) }
     return (await remote.gate.run(() => commands.store(entry, bytes, life, commands.budget()))) === undefined

@@ -16,13 +16,13 @@ export class Source {
   constructor(
     limits: { readonly concurrency: number; readonly queue: number },
     clock: Clock,
-    onTransition: (state: BreakerState) => void,
+    onTransition: (state: BreakerState, previous: BreakerState) => void,
   ) {
     this.bulkhead = new Bulkhead(limits.concurrency, limits.queue)
     this.#clock = clock
     this.#breaker = new Breaker({
       name: 'source',
-      // Ten in a row and not three: one bad key must not take the source from the others.
+      // Ten in a row and not three, each of another key or another second: see `run`.
       consecutiveFailures: 10,
       resetAfter: 1_000,
       isTrouble: (error) => !(error instanceof SourceOverloadedError) && !(error instanceof CacheClosedError),
@@ -35,18 +35,29 @@ export class Source {
   }
 
   /**
+   * `failedJustNow`: the last load of this key failed, a moment ago. Such a load is not counted by the breaker and never
+   * its trial, for one bad key that is asked for all the time must not take the source from the others.
+   *
    * @throws LoadTimeoutError, SourceOverloadedError, SourceUnavailableError, or what `load` throws
    */
-  async run<T>(namespace: string, deadline: number, load: (signal: AbortSignal) => Promise<T> | T): Promise<T> {
+  async run<T>(
+    namespace: string,
+    deadline: number,
+    load: (signal: AbortSignal) => Promise<T> | T,
+    failedJustNow = false,
+  ): Promise<T> {
+    if (this.#closed) throw new CacheClosedError()
+    if (failedJustNow && this.#breaker.state !== 'closed') throw new SourceUnavailableError()
     const controller = new AbortController()
     const { signal } = controller
     this.#loading.add(controller)
     const timer = this.#clock.setTimeout(() => controller.abort(new LoadTimeoutError(namespace, deadline)), deadline)
     try {
-      return await this.#breaker.run(async () => {
+      const enterAndLoad = async () => {
         const leave = await this.bulkhead.enter(signal)
         return await this.#loadInPlace(load, signal, deadline, leave)
-      })
+      }
+      return failedJustNow ? await enterAndLoad() : await this.#breaker.run(enterAndLoad)
     } catch (error) {
       throw error instanceof BreakerOpenError ? new SourceUnavailableError() : error
     } finally {

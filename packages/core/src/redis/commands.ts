@@ -53,25 +53,37 @@ export class RedisCommands {
     this.topology = createTopology(option, settings)
     const { commandTimeout, connections } = settings
     const readerConnections = this.topology.hasReader ? Math.floor(connections / 2) : 0
-    const endpoint = (role: 'primary' | 'reader', count: number) =>
-      new Endpoint({
+    const endpoint = (role: 'primary' | 'reader', count: number) => {
+      const reported = new Set<string>()
+      return new Endpoint({
         topology: this.topology,
         role,
         // One ioredis Cluster is already one connection to each node.
         connections: this.topology.kind === 'cluster' ? 1 : count,
         commandTimeout,
         probeKey: `${settings.cacheName}:{plimsoll}:probe`,
-        onReady: () => events.onUsable(),
+        onReady: () => {
+          reported.clear()
+          events.onUsable()
+        },
         onClose: () => events.onLost(),
-        onError: (error) => settings.logger.debug({ error: error.message, role }, 'Redis connection error'),
-        onTransition: (breaker, state) => {
+        onError: (error) => {
+          // Each kind once an outage: it is tried several times a second.
+          const kind = firstWord(error.message)
+          const level = reported.has(kind) ? 'debug' : 'warn'
+          reported.add(kind)
+          settings.logger[level]({ error: error.message, role }, `Redis ${role}: no connection`)
+        },
+        onTransition: (breaker, state, previous) => {
           const details = { breaker, state, role }
-          if (state === 'open') settings.logger.warn(details, `Redis ${role}: ${breaker} breaker opened`)
+          if (state === 'open' && previous === 'closed')
+            settings.logger.warn(details, `Redis ${role}: ${breaker} breaker opened`)
           else if (state === 'closed') settings.logger.info(details, `Redis ${role}: ${breaker} breaker closed`)
           if (role === 'primary') events.onTransition(breaker, state)
           if (state === 'closed') events.onUsable()
         },
       })
+    }
     this.#primary = endpoint('primary', connections - readerConnections)
     this.#primaryReads = new SharedReads(this.#primary, commandTimeout)
     if (readerConnections > 0) {
@@ -241,4 +253,9 @@ export class RedisCommands {
       budget.spend(performance.now() - started)
     }
   }
+}
+
+/** What tells one kind of connection error from another, without the address in it. */
+function firstWord(message: string): string {
+  return /\bE[A-Z]{4,}\b/.exec(message)?.[0] ?? message.split(' ', 1)[0] ?? message
 }

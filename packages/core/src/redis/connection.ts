@@ -17,6 +17,7 @@ export class Connection {
   #outcomeKnown = false
   #inFlight = 0
   #silentSince = 0
+  #handshake: NodeJS.Timeout | undefined
 
   constructor(topology: Topology, role: Role, longestSilence: number, events: ConnectionEvents) {
     this.#longestSilence = longestSilence
@@ -26,6 +27,8 @@ export class Connection {
     this.#client.on('ready', events.onReady)
     this.#client.on('close', events.onClose)
     this.#client.on('connect', () => this.#watchHandshake())
+    this.#client.on('ready', () => clearTimeout(this.#handshake))
+    this.#client.on('close', () => clearTimeout(this.#handshake))
     const learn = () => {
       this.#outcomeKnown = true
     }
@@ -113,16 +116,15 @@ export class Connection {
   }
 
   close(): void {
+    clearTimeout(this.#handshake)
     this.#client.disconnect()
   }
 
   /** ioredis bounds the TCP connect only: a frozen or vanished peer can leave the handshake without an answer for ever. */
   #watchHandshake(): void {
-    const timer = setTimeout(() => {
+    clearTimeout(this.#handshake)
+    this.#handshake = setTimeout(() => {
       if (this.#client.status === 'connect') this.#client.disconnect(true)
     }, longestHandshake)
-    const done = () => clearTimeout(timer)
-    this.#client.once('ready', done)
-    this.#client.once('close', done)
   }
 }

@@ -33,7 +33,7 @@ export class Deadlines<T> {
 
   /** Sends the command; it ends in one of `onReply` and `onError`, at the deadline with a RedisTimeoutError. */
   race(racing: Racing<T>): void {
-    racing.until = Date.now() + this.#milliseconds
+    racing.until = performance.now() + this.#milliseconds
     racing.place = this.#places.push(racing) - 1
     if (this.#timer === undefined && !this.#closed) this.#timer = setTimeout(this.#onTimer, this.#milliseconds)
     const { connection } = racing
@@ -77,7 +77,7 @@ export class Deadlines<T> {
 
   readonly #sweep = (): void => {
     this.#timer = undefined
-    const now = Date.now()
+    const now = performance.now()
     while (!this.#closed) {
       const first = this.#places[this.#head]
       if (first === undefined) return

@@ -13,7 +13,7 @@ export interface EndpointSettings {
   onReady(): void
   onClose(): void
   onError(error: Error): void
-  onTransition(breaker: 'read' | 'write', state: BreakerState): void
+  onTransition(breaker: 'read' | 'write', state: BreakerState, previous: BreakerState): void
 }
 
 // Beyond this many unanswered commands on the least busy connection another one is opened, up to the maximum.
@@ -67,10 +67,14 @@ export class Endpoint {
     return best
   }
 
-  /** Always the same connection for one key, so that its writes reach Redis in the order in which they were made. */
+  /** The same connection for one key as long as it is up, so that its writes reach Redis in the order in which they were made. */
   ofKey(key: string): Connection {
     const index = this.#connections.length === 1 ? 0 : hash(key) % this.#connections.length
-    return this.#connections[index] ?? this.#open(index)
+    const own = this.#connections[index] ?? this.#open(index)
+    if (own.ready || own.starting) return own
+    // Where Redis takes no more connections those that there are must do. What two of them carry for one key is put in
+    // order by its tokens.
+    return this.#connections.find((connection) => connection?.ready) ?? own
   }
 
   /** Resolves as soon as some connection is up, or rejects when none is before the deadline. */
@@ -115,7 +119,7 @@ export class Endpoint {
       resetAfter: 500,
       isTrouble: (error) => isOutage(classify(error)),
       probe: () => this.leastBusy().run(command, commandTimeout),
-      onTransition: (state) => onTransition(side, state),
+      onTransition: (state, previous) => onTransition(side, state, previous),
     })
   }
 }

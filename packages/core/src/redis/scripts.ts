@@ -13,6 +13,9 @@ function script(text: string): Script {
   return { text, hash: createHash('sha1').update(text).digest('hex') }
 }
 
+// PUBLISH by pcall too: a user without rights to the channel has his writes done, and a channel that stays silent is
+// noticed by its heartbeat.
+
 // A lease is held as its token, followed by "*" once somebody waits for it. Tokens have one length and no "*".
 
 /**
@@ -47,7 +50,7 @@ local held = redis.call('GET', KEYS[2])
 if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
 local stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])
-if string.sub(held, -1) == '*' then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
+if string.sub(held, -1) == '*' then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
 if type(stored) == 'table' and stored.err then return stored end
 return 1
 `)
@@ -57,7 +60,7 @@ export const releaseLease = script(`
 local held = redis.call('GET', KEYS[1])
 if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
-if string.sub(held, -1) == '*' then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
+if string.sub(held, -1) == '*' then redis.pcall('PUBLISH', ARGV[2], ARGV[3]) end
 return 1
 `)
 
@@ -87,14 +90,14 @@ if held and string.sub(held, 1, #ARGV[1]) == ARGV[1] then
 end
 if reply ~= 1 then redis.call('DEL', KEYS[1]) end
 redis.call('DEL', KEYS[2])
-redis.call('PUBLISH', ARGV[4], ARGV[5])
+redis.pcall('PUBLISH', ARGV[4], ARGV[5])
 return reply
 `)
 
 /** KEYS value, lease; ARGV channel, invalidation message. Voids any lease, so that no slow loader brings the value back. */
 export const invalidate = script(`
 redis.call('UNLINK', KEYS[1], KEYS[2])
-redis.call('PUBLISH', ARGV[1], ARGV[2])
+redis.pcall('PUBLISH', ARGV[1], ARGV[2])
 return 1
 `)
 

@@ -31,7 +31,6 @@ const mostSuspects = 1_000
  */
 export class SharedReads {
   readonly #endpoint: Endpoint
-  readonly #deadline: number
   readonly #deadlines: Deadlines<Reply>
   #waiting: Reader[] = []
   readonly #drops = new Map<string, number>()
@@ -39,7 +38,6 @@ export class SharedReads {
 
   constructor(endpoint: Endpoint, deadline: number) {
     this.#endpoint = endpoint
-    this.#deadline = deadline
     this.#deadlines = new Deadlines<Reply>(deadline)
   }
 
@@ -71,10 +69,10 @@ export class SharedReads {
     if (breaker.quiet) this.#deadlines.race(batch)
     else {
       breaker
-        .run(() => new Promise<Reply>((resolve, reject) => this.#deadlines.race(batch.reportingTo(resolve, reject))))
+        .run(() => new Promise<Reply>((resolve, reject) => this.#deadlines.race(batch.reportTo(resolve, reject))))
         .then(
           (reply) => this.onReply(readers, reply),
-          (error: Error) => this.onTrouble(batch, error),
+          (error: unknown) => this.onTrouble(batch, error),
         )
     }
   }
@@ -86,7 +84,7 @@ export class SharedReads {
   }
 
   /** @internal */
-  onTrouble({ readers, wasReady, started }: Batch, error: unknown): void {
+  onTrouble({ readers, wasReady, until }: Batch, error: unknown): void {
     const [first] = readers
     if (readers.length === 1 && isWrongType(error)) {
       first?.onValue(null)
@@ -96,7 +94,7 @@ export class SharedReads {
       this.#suspect(first.redisKey)
       first.onTrouble(error)
     } else {
-      void this.#readAlone(readers, started + this.#deadline)
+      void this.#readAlone(readers, until)
     }
   }
 
@@ -104,11 +102,11 @@ export class SharedReads {
     for (const reader of readers) {
       let sent = false
       try {
-        const left = until - Date.now()
+        const left = until - performance.now()
         if (left <= 0) throw new RedisUnavailableError('no time left to read again')
         const connection: Connection = await this.#endpoint.whenReady(left)
         sent = true
-        const remaining = Math.max(1, until - Date.now())
+        const remaining = Math.max(1, until - performance.now())
         deliver(
           [reader],
           await this.#endpoint.read.run(() => connection.run((client) => client.getBuffer(reader.redisKey), remaining)),
@@ -151,12 +149,12 @@ class Batch implements Racing<Reply> {
   readonly readers: Reader[]
   readonly connection: Connection
   readonly wasReady: boolean
-  readonly started = Date.now()
   until = 0
   settled = false
   place = 0
   readonly #owner: SharedReads
   readonly #endpoint: Endpoint
+  #breaker: { resolve(reply: Reply): void; reject(error: Error): void } | undefined
 
   constructor(owner: SharedReads, endpoint: Endpoint, readers: Reader[]) {
     this.#owner = owner
@@ -179,26 +177,25 @@ class Batch implements Racing<Reply> {
   }
 
   onReply(reply: Reply): void {
-    this.#endpoint.read.noteAnswer()
-    this.#owner.onReply(this.readers, reply)
+    if (this.#breaker !== undefined) this.#breaker.resolve(reply)
+    else {
+      this.#endpoint.read.noteAnswer()
+      this.#owner.onReply(this.readers, reply)
+    }
   }
 
   onError(error: Error): void {
-    this.#endpoint.read.note(error)
-    this.#owner.onTrouble(this, error)
+    if (this.#breaker !== undefined) this.#breaker.reject(error)
+    else {
+      this.#endpoint.read.note(error)
+      this.#owner.onTrouble(this, error)
+    }
   }
 
-  /** The same command, whose end is the breaker's to hear first. */
-  reportingTo(onReply: (reply: Reply) => void, onError: (error: Error) => void): Racing<Reply> {
-    return {
-      connection: this.connection,
-      command: (client) => this.command(client),
-      onReply,
-      onError,
-      until: 0,
-      settled: false,
-      place: 0,
-    }
+  /** The end of this batch is the breaker's to hear first. */
+  reportTo(resolve: (reply: Reply) => void, reject: (error: Error) => void): this {
+    this.#breaker = { resolve, reject }
+    return this
   }
 }
 

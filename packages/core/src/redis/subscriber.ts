@@ -5,6 +5,8 @@ export interface SubscriberEvents {
   /** The subscription is in force (again): whatever was published before now may have been missed. */
   onSubscribed(): void
   onClosed(): void
+  /** The subscription was not granted. */
+  onRefused(error: Error): void
 }
 
 /** A connection of its own that hears the channels, and subscribes again by itself after every loss. */
@@ -36,7 +38,7 @@ export class Subscriber {
   #subscribe(): void {
     this.#client.subscribe(...this.#channels).then(
       () => this.#events.onSubscribed(),
-      () => {},
+      (error: unknown) => this.#events.onRefused(error instanceof Error ? error : new Error(String(error))),
     )
   }
 }

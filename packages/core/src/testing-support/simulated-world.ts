@@ -10,10 +10,14 @@ export interface Step {
   fail?(): void
 }
 
-/** One choice of a schedule: which of the possible steps is next, and whether something goes wrong instead. */
+/** One choice of a schedule. */
 export interface Choice {
-  readonly pick: number
+  /** Which of the possible steps is next, from the oldest on; `newest` for the one that the last one led to. */
+  readonly pick: number | 'newest'
+  /** Something goes wrong instead. */
   readonly wrong: boolean
+  /** Whether the step may be one that the world is reluctant to take. */
+  readonly patient: boolean
 }
 
 /** A row as the source has had it; undefined where it had none. */
@@ -82,6 +86,8 @@ export class World {
   /** What may go wrong besides the failing of a step. */
   readonly troubles: (() => Step[])[] = []
   onPublish: (message: string) => void = () => {}
+  /** Steps of whose name this is a part happen late: what is slow is what finds the gaps. */
+  reluctance: string | undefined
   #steps: Step[] = []
 
   add(step: Step): void {
@@ -97,21 +103,19 @@ export class World {
     return this.#steps.some((step) => step.lane === lane)
   }
 
-  async follow(choice: Choice): Promise<void> {
-    const possible = this.#possible()
-    if (choice.wrong) {
-      const failures = possible.filter((step) => step.fail).map((step) => ({ ...step, what: `${step.what} FAILS` }))
-      const troubles = [...failures, ...this.troubles.flatMap((trouble) => trouble())]
-      const trouble = troubles[choice.pick % Math.max(1, troubles.length)]
+  async follow({ pick, wrong, patient }: Choice): Promise<void> {
+    if (wrong) {
+      const trouble = this.#pickTrouble(typeof pick === 'number' ? pick : 0)
       if (trouble !== undefined) await this.#happen(trouble, trouble.fail ?? trouble.run)
       return
     }
+    const { reluctance } = this
+    const willing = this.#possible().filter(({ what }) => patient || !reluctance || !what.includes(reluctance))
     // Time passing is a step like the others.
-    const count = possible.length + (this.clock.nextAt === undefined ? 0 : 1)
-    if (count === 0) return
-    const step = possible[choice.pick % count]
-    if (step === undefined) await this.#passTime()
-    else await this.#happen(step, step.run)
+    const time = this.clock.nextAt !== undefined && typeof pick === 'number' && pick % (willing.length + 1) === 0
+    const step = time ? undefined : at(willing, pick)
+    if (step !== undefined) await this.#happen(step, step.run)
+    else if (this.clock.nextAt !== undefined) await this.#passTime()
   }
 
   /** Lets everything happen that is left, in order, until nothing is. */
@@ -138,6 +142,14 @@ export class World {
     await settle()
   }
 
+  /** First by kind: a connection that may break must not be one among many things that always may. */
+  #pickTrouble(pick: number): Step | undefined {
+    const failures = this.#possible().filter((step) => step.fail)
+    const renamed = failures.map((step) => ({ ...step, what: `${step.what} FAILS` }))
+    const kinds = [renamed, ...this.troubles.map((trouble) => trouble())].filter((kind) => kind.length > 0)
+    return at(at(kinds, pick) ?? [], Math.floor(pick / Math.max(1, kinds.length)))
+  }
+
   #possible(): Step[] {
     const busy = new Set<object>()
     return this.#steps.filter(({ lane }) => {
@@ -147,4 +159,8 @@ export class World {
       return true
     })
   }
+}
+
+function at<T>(list: readonly T[], pick: number | 'newest'): T | undefined {
+  return pick === 'newest' ? list.at(-1) : list[pick % Math.max(1, list.length)]
 }
