@@ -26,8 +26,8 @@ export interface LocalEntry<V> extends LocalTimes {
 const entryBytes = 400
 
 // A replaced entry is old garbage, which V8 leaves lying about until the heap has grown several times over: where entries
-// turn over fast, resident memory was measured at twice what is live. The bound is meant for resident memory.
-const garbageFactor = 2
+// turn over fast, resident memory was measured at over twice what is live. The bound is meant for resident memory.
+const garbageFactor = 2.5
 
 /** One value must not empty the tier. */
 const largestShare = 8

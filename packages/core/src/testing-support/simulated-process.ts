@@ -41,6 +41,7 @@ class SimulatedCommands implements Face {
   readonly #name: string
   readonly #lost: SimulatedConnection[] = []
   #connection = new SimulatedConnection()
+  #dead = false
 
   constructor(world: World, name: string) {
     this.#world = world
@@ -53,6 +54,12 @@ class SimulatedCommands implements Face {
   }
 
   noteWrite(): void {}
+
+  /** Nothing more reaches Redis. */
+  die(): void {
+    this.#dead = true
+    this.#world.drop(this.#connection)
+  }
 
   /** Reads may go by any connection, so nothing orders them. */
   read(reader: Reader): void {
@@ -102,6 +109,7 @@ class SimulatedCommands implements Face {
 
   #send<T>(what: string, command: (redis: FakeRedis) => T): Promise<T> {
     const connection = this.#connection
+    if (this.#dead) return new Promise(() => {})
     return new Promise((resolve, reject) => {
       connection.unanswered.add(reject)
       const answer = (settle: () => void) => {
@@ -165,6 +173,7 @@ export class SimulatedProcess {
   readonly #world: World
   readonly #source: Source
   readonly #pending: PendingInvalidations
+  readonly #commands: SimulatedCommands
   readonly #inbox = {}
   #deaf = false
   #channel: 'connected' | 'lost' = 'connected'
@@ -177,8 +186,9 @@ export class SimulatedProcess {
     const settings = parseCacheOptions({ name: 'shop', redis: 'redis://nowhere', clock, random })
     this.#source = new Source(settings.source, clock, () => {})
     this.#pending = new PendingInvalidations(clock, ({ key }) => this.namespace.replay(key))
+    this.#commands = new SimulatedCommands(world, name)
     const link = {
-      commands: new SimulatedCommands(world, name),
+      commands: this.#commands,
       gate: new WriteGate(clock, () => {}),
       pending: this.#pending,
       channelName: 'channel',
@@ -203,6 +213,12 @@ export class SimulatedProcess {
   hear(text: string): void {
     if (this.#deaf) return
     this.#world.add({ what: `${this.name} hears ${text}`, lane: this.#inbox, run: () => this.#onMessage(text) })
+  }
+
+  /** As far as Redis can see, it is gone. */
+  die(): void {
+    this.#commands.die()
+    this.#deaf = true
   }
 
   /** Everything that was in trouble is well again. */

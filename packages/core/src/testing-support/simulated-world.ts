@@ -120,13 +120,19 @@ export class World {
 
   /** Lets everything happen that is left, in order, until nothing is. */
   async rest(): Promise<void> {
-    for (let count = 0; count < 5_000; count++) {
-      const [next] = this.#possible()
-      if (next !== undefined) await this.#happen(next, next.run)
-      else if (this.clock.nextAt !== undefined) await this.#passTime()
-      else return
+    for (let count = 0; count < 500; count++) {
+      await this.calm()
+      if (this.clock.nextAt === undefined) return
+      await this.#passTime()
     }
     throw new Error('the world does not come to rest')
+  }
+
+  /** Lets everything happen, in order, that needs no time. */
+  async calm(): Promise<void> {
+    await settle()
+    for (let [next] = this.#possible(); next !== undefined; [next] = this.#possible())
+      await this.#happen(next, next.run)
   }
 
   async #passTime(): Promise<void> {
