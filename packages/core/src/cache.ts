@@ -27,6 +27,9 @@ export interface GetOrSetOptions<V> extends Omit<GetOptions<V>, 'load'> {
 /** Holds what `getOrSet` keeps; no name that a namespace can be given. */
 const unnamed = '~'
 
+/** How long `close` waits for a `save` that has begun. */
+const longestSave = 5_000
+
 /** A cache: its local tier, its Redis, and the namespaces on them. Made by `createCache`. */
 export class Cache {
   readonly name: string
@@ -148,8 +151,12 @@ export class Cache {
     for (const namespace of all) namespace.close()
     for (const source of this.#sources) source.close()
     const { clock, commandTimeout } = this.#settings
-    const until = clock.now() + commandTimeout * 2
-    while (clock.now() < until && all.some((namespace) => namespace.busy)) await sleep(clock, 5)
+    const started = clock.now()
+    const within = (milliseconds: number) => clock.now() - started < milliseconds
+    while (within(commandTimeout * 2) && all.some((namespace) => namespace.busy)) await sleep(clock, 5)
+    // A save under way must still tell the others, who would keep the older value for its whole ttl.
+    while (within(longestSave) && all.some((namespace) => namespace.writing)) await sleep(clock, 5)
+    await Promise.all(this.#links.map((link) => link.pending.lastAttempt()))
     for (const link of this.#links) link.close()
     this.#tier?.clear()
     this.#events.removeAllListeners()

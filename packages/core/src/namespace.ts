@@ -170,6 +170,11 @@ export class Namespace<V> implements LinkedNamespace {
   }
 
   /** @internal */
+  get writing(): boolean {
+    return this.#fences.writes > 0
+  }
+
+  /** @internal */
   onInvalidation(key: string): void {
     this.#noteWrite(key)
     this.#fences.voidKey(key)

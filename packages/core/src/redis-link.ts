@@ -107,7 +107,7 @@ export class RedisLink {
       },
       onMessage: (message) => this.#onMessage(message),
       onDoubt: (reason) => {
-        if (reason === 'lost')
+        if (reason === 'lost' && refusal === undefined)
           logger.warn({}, 'invalidation channel lost: the local tier is not believed until it is back')
         this.#doubt()
       },

@@ -68,7 +68,10 @@ export class Channel {
     this.#lastTick = now
     if (!stalled) this.#check(now)
     this.#beat += 1
-    this.#commands.publish(this.#ownChannel, heartbeat(this.#sender, this.#beat)).catch(() => {})
+    this.#commands.publish(this.#ownChannel, heartbeat(this.#sender, this.#beat)).catch((error: unknown) => {
+      // A right that is wanting; an outage is told of elsewhere.
+      if (error instanceof Error && error.name === 'ReplyError') this.#events.onRefused(error)
+    })
     this.#timer = this.#clock.setTimeout(this.#tick, heartbeatInterval)
   }
 

@@ -39,7 +39,9 @@ export class Liveness {
 
   /** Answers true when the channel has just been lost. */
   check(now: number): boolean {
-    if (this.#state !== 'connected' || now - this.#lastHeard < lostAfter) return false
+    const silence = now - this.#lastHeard
+    // Less than nothing: the clock was set back, and for how long nothing was heard is not known.
+    if (this.#state !== 'connected' || (silence >= 0 && silence < lostAfter)) return false
     this.#state = 'lost'
     return true
   }

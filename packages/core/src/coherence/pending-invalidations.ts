@@ -9,6 +9,7 @@ const mostKeys = 10_000
 const firstPause = 250
 const longestPause = 5_000
 const batch = 64
+const lastBatch = 1_000
 
 /**
  * Writes that Redis did not take. Until each is replayed as an invalidation, this process does not believe Redis for
@@ -59,6 +60,12 @@ export class PendingInvalidations {
   replayNow(): void {
     this.#pause = firstPause
     void this.#run()
+  }
+
+  /** What the others do not hear of before this process ends, they learn when the ttl is over. */
+  async lastAttempt(): Promise<void> {
+    const some = [...this.#pending.values()].slice(0, lastBatch)
+    await Promise.allSettled(some.map((pending) => this.#replay(pending)))
   }
 
   close(): void {

@@ -89,7 +89,8 @@ export function createCodec<V>(
     if (schema === undefined) return { value: value as V }
     try {
       const result = schema['~standard'].validate(value)
-      if (result instanceof Promise) return result.then(toOutcome, () => 'schema-mismatch' as const)
+      // Not instanceof: a promise of another kind, taken for a result, would read as "the source has none".
+      if ('then' in result) return Promise.resolve(result).then(toOutcome, () => 'schema-mismatch' as const)
       return toOutcome(result)
     } catch {
       return 'schema-mismatch'

@@ -160,7 +160,7 @@ export class LocalNamespace<V> {
       epoch: trusted ? this.#epoch : this.#epoch - 1,
     }
     const before = this.#entries.calculatedSize
-    this.#entries.set(key, entry, { size: garbageFactor * (entryBytes + sizeOfString(key) + sizeOf(value)) })
+    this.#entries.set(key, entry, { size: Math.ceil(garbageFactor * (entryBytes + sizeOfString(key) + sizeOf(value))) })
     this.#tier.account(this.#entries.calculatedSize - before)
   }
 

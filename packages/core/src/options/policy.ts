@@ -4,7 +4,10 @@ import { parseSize, type Size } from './size.ts'
 
 export type Priority = 'essential' | 'normal' | 'expendable'
 
-/** A way to turn values into bytes and back. Its `name` is stored, so that entries of another serializer are misses. */
+/**
+ * A way to turn values into bytes and back. Entries say whether they are JSON, msgpack or of a custom serializer: on a
+ * change from one custom serializer to another raise `schemaVersion`.
+ */
 export interface Serializer {
   readonly name: string
   serialize(value: unknown): Buffer

@@ -73,16 +73,23 @@ export class WriteGate {
     if (changed) this.#onChange()
   }
 
+  /** Milliseconds to the next canary. A clock that was set back must not hold it for hours. */
+  get #early(): number {
+    const left = this.#nextCanary - this.#clock.now()
+    return left > longestPause ? 0 : left
+  }
+
   #takeCanary(): boolean {
-    if (this.#canaryOut || this.#clock.now() < this.#nextCanary) return false
+    if (this.#canaryOut || this.#early > 0) return false
     this.#canaryOut = true
     return true
   }
 
   #succeeded(): void {
     // A refusal that came while this canary was out counts for more.
-    if (this.#clock.now() < this.#nextCanary) return
-    this.#pause /= 2
+    if (this.#early > 0) return
+    // Writes so rare that the pause held none of them back make no burst.
+    this.#pause = this.#early <= -longestPause ? 0 : this.#pause / 2
     this.#nextCanary = this.#clock.now() + this.#pause
     if (this.#pause > shortestPause) return
     this.#refusal = undefined

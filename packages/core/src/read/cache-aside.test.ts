@@ -155,6 +155,17 @@ describe('staleWhileRevalidate', () => {
   })
 })
 
+test('a load that succeeds makes a failure before it forgotten', async () => {
+  const { clock, source, namespace } = open({ ttl: 100, staleWhileRevalidate: 10_000 })
+  source.error = new Error('down')
+  await expect(namespace.get('a')).rejects.toThrow('down')
+  source.error = undefined
+  await namespace.get('a')
+  await clock.advance(100)
+  expect(await namespace.get('a')).toBe('first')
+  expect(source.loads).toBe(3)
+})
+
 describe('staleIfError', () => {
   test('answers the older value where the source fails, and spares it for a second', async () => {
     const { clock, source, namespace, counters } = open({ staleIfError: 5_000 })

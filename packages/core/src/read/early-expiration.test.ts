@@ -48,6 +48,10 @@ describe('isTimeToRefresh', () => {
     )
   })
 
+  test('never strikes before expiry at the lowest draw, whose logarithm would have no end the other way round', () => {
+    expect(isTimeToRefresh(life - 1, times(1_000), 1, () => 0)).toBe(false)
+  })
+
   test('is more likely the nearer the expiry and the slower the load', () => {
     const shareAt = (now: number, loadTime: number) =>
       shareOfDraws((random) => isTimeToRefresh(now, times(loadTime), 1, random), 1_000)

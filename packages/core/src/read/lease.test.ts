@@ -135,6 +135,28 @@ describe('one load across the processes', () => {
   })
 })
 
+test('a batch does not wait for a key that another process loads', async () => {
+  const batches: (readonly string[])[] = []
+  const loadMany = async (keys: readonly string[]) => {
+    batches.push(keys)
+    return new Map(keys.map((key) => [key, `${key} of the batch`]))
+  }
+  const { first, second, loads, pass } = open(2, { loadMany })
+  void first.namespace.get('a')
+  await pass(0)
+  const many = second.namespace.getMany(['a', 'b', 'c'])
+  await pass(10)
+  expect(batches).toEqual([['b', 'c']])
+  loads[0]?.resolve('a of the other')
+  await pass(0)
+  expect([...(await many)]).toEqual([
+    ['a', 'a of the other'],
+    ['b', 'b of the batch'],
+    ['c', 'c of the batch'],
+  ])
+  expect(loads).toHaveLength(1)
+})
+
 describe('a load that lost its lease', () => {
   test.each([
     ['evicted', async (world: World) => world.redis.evict(leaseKey('a'))],
@@ -250,6 +272,37 @@ describe('a full Redis', () => {
     await pass(0)
     expect(await other).toBe('new')
     expect(loads).toHaveLength(2)
+  })
+})
+
+describe('an entry that is not believed any more, for messages may have been missed,', () => {
+  async function doubted(staleIfError: number) {
+    const made = open(1, { staleIfError })
+    const filled = made.first.namespace.get('a')
+    await made.pass(0)
+    made.loads[0]?.resolve('perhaps old')
+    await made.pass(0)
+    await filled
+    made.world.redis.evict(valueKey('a'))
+    made.first.namespace.onDoubt()
+    const answer = made.first.namespace.get('a')
+    answer.catch(() => {})
+    await made.pass(0)
+    made.loads[1]?.reject(new Error('down'))
+    await made.pass(0)
+    return { answer, loads: made.loads }
+  }
+
+  test('is looked up again', async () => {
+    expect((await doubted(0)).loads).toHaveLength(2)
+  })
+
+  test('answers where the source fails and staleIfError allows it', async () => {
+    expect(await (await doubted(60_000)).answer).toBe('perhaps old')
+  })
+
+  test.fails('is no answer to a failing source without staleIfError', async () => {
+    await expect((await doubted(0)).answer).rejects.toThrow('down')
   })
 })
 

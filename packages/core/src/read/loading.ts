@@ -2,6 +2,7 @@ import { seal } from '../entry/codec.ts'
 import type { Times } from '../entry/envelope.ts'
 import { assertPreserved } from '../entry/preserved.ts'
 import { timesOf } from '../entry/times.ts'
+import { SourceUnavailableError } from '../errors.ts'
 import type { Policy } from '../options/policy.ts'
 import { isTimeToRefresh } from './early-expiration.ts'
 import { FailureBackoff } from './failure-backoff.ts'
@@ -58,7 +59,8 @@ export class Loading<V> {
     } catch (error) {
       counters.loadErrors += 1
       if (typeof right === 'object') right.release().catch(() => {})
-      this.failures.note(key)
+      // Being turned away says nothing of the key, and a note that were renewed at each failure would never end.
+      if (!(error instanceof SourceUnavailableError) && !this.failures.has(key)) this.failures.note(key)
       if (reserve === undefined || !this.answerReserve(read, reserve)) flight.fail(error)
     } finally {
       clock.clearTimeout(soft)

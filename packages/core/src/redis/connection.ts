@@ -80,14 +80,17 @@ export class Connection {
       return Promise.reject(new RedisUnavailableError('not connected to Redis'))
     }
     return new Promise<T>((resolve, reject) => {
+      let late = false
       const timer = setTimeout(() => {
         // A stalled event loop runs its timers before it reads its sockets: let a reply that is already here win.
         setImmediate(() => {
+          late = true
           reject(new RedisTimeoutError(`no reply from Redis within ${Math.round(deadline)} ms`))
           this.gaveUp()
         })
       }, deadline)
-      this.send(command).then(
+      // A handshake may end after the deadline: what was given up must not be sent then.
+      this.send((client) => (late ? Promise.reject(new RedisUnavailableError('too late')) : command(client))).then(
         (reply) => {
           clearTimeout(timer)
           this.answered()

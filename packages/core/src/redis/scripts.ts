@@ -13,8 +13,8 @@ function script(text: string): Script {
   return { text, hash: createHash('sha1').update(text).digest('hex') }
 }
 
-// PUBLISH by pcall too: a user without rights to the channel has his writes done, and a channel that stays silent is
-// noticed by its heartbeat.
+// PUBLISH by pcall too: a user without rights to the channel has his writes done. Other processes then answer the older
+// value for local.ttl; the heartbeat is refused as well, and that is logged.
 
 // A lease is held as its token, followed by "*" once somebody waits for it. Tokens have one length and no "*".
 

@@ -111,6 +111,7 @@ export class SharedReads {
           [reader],
           await this.#endpoint.read.run(() => connection.run((client) => client.getBuffer(reader.redisKey), remaining)),
         )
+        this.#drops.delete(reader.redisKey)
       } catch (error) {
         if (sent && isDrop(error)) this.#suspect(reader.redisKey)
         if (isWrongType(error)) reader.onValue(null)
