@@ -121,7 +121,7 @@ export class Breaker {
 
   /** An answer to what was run without opossum: it counts only where something else failed meanwhile. */
   readonly noteAnswer = (): void => {
-    if (this.quiet || this.#state !== 'closed') return
+    if (this.#alertUntil === 0 || this.quiet || this.#state !== 'closed') return
     this.#circuit.fire(() => Promise.resolve()).catch(() => {})
   }
 

@@ -55,7 +55,7 @@ export class CacheAside<V> implements KeyReadOwner<V> {
     const now = clock.now()
     if (now < kept.localUntil) {
       counters.localHits += 1
-      if (fetch !== undefined && this.loading.isEarly(kept, call.policy)) this.#refresh(key, call, fetch, kept)
+      if (fetch !== undefined && this.loading.isEarly(kept, call.policy, now)) this.#refresh(key, call, fetch, kept)
       else fetch?.dropOut(key)
       return true
     }

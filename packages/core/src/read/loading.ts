@@ -68,12 +68,12 @@ export class Loading<V> {
   }
 
   /** Whether a fresh value is due to be refreshed before its time; drawn anew for each get. */
-  isEarly(times: Times, policy: Policy): boolean {
-    const { clock, random, remote, counters } = this.#parts
+  isEarly(times: Times, policy: Policy, now: number): boolean {
+    const { random, remote, counters } = this.#parts
     if (policy.earlyExpiration === false || times.loadTime === 0) return false
     // While writes are held back every load is this process's own: none is to be made before its time.
     if (remote !== undefined && !remote.gate.open) return false
-    const early = isTimeToRefresh(clock.now(), times, policy.earlyExpiration.beta, random)
+    const early = isTimeToRefresh(now, times, policy.earlyExpiration.beta, random)
     if (early) counters.earlyRefreshes += 1
     return early
   }

@@ -37,8 +37,9 @@ export class RedisPassage<V> {
     if (bytes === null) return absent
     const decoded = this.#parts.codec.decode(bytes)
     if (decoded instanceof Promise || typeof decoded === 'string') return this.#toLook(decoded, bytes)
-    if (read.flight.wanted && this.#settleFresh(read, decoded)) {
-      if (!this.#isEarly(read, decoded)) return 'answered'
+    const now = this.#parts.clock.now()
+    if (read.flight.wanted && this.#settleFresh(read, decoded, now)) {
+      if (!this.#isEarly(read, decoded, now)) return 'answered'
     }
     return { kind: 'entry', entry: decoded, bytes }
   }
@@ -54,8 +55,9 @@ export class RedisPassage<V> {
       if (look.kind === 'entry') {
         // Answered by `look` and here nevertheless: its early refresh was drawn there.
         if (look !== firstLook || !flight.settled) {
-          const isFresh = this.#settleFresh(read, look.entry)
-          if (isFresh && !this.#isEarly(read, look.entry)) return 'answered'
+          const now = clock.now()
+          const isFresh = this.#settleFresh(read, look.entry, now)
+          if (isFresh && !this.#isEarly(read, look.entry, now)) return 'answered'
           if (!isFresh) this.#answerStale(read, look.entry)
         }
         reserve = look.entry
@@ -95,9 +97,9 @@ export class RedisPassage<V> {
   }
 
   /** Answers with a fresh entry and keeps it. A refresh wants a newer one than the one that it is to replace. */
-  #settleFresh({ flight, key, policy, kept }: KeyRead<V>, entry: Entry<V>): boolean {
-    const { clock, counters, keeper } = this.#parts
-    if (clock.now() >= entry.freshUntil) return false
+  #settleFresh({ flight, key, policy, kept }: KeyRead<V>, entry: Entry<V>, now: number): boolean {
+    const { counters, keeper } = this.#parts
+    if (now >= entry.freshUntil) return false
     if (!flight.wanted && kept?.freshUntil === entry.freshUntil) return false
     if (flight.wanted && !flight.settled) counters.redisHits += 1
     this.#loading.observe(entry.loadTime)
@@ -106,8 +108,8 @@ export class RedisPassage<V> {
     return true
   }
 
-  #isEarly(read: KeyRead<V>, entry: Entry<V>): boolean {
-    return read.fetch !== undefined && this.#loading.isEarly(entry, read.policy)
+  #isEarly(read: KeyRead<V>, entry: Entry<V>, now: number): boolean {
+    return read.fetch !== undefined && this.#loading.isEarly(entry, read.policy, now)
   }
 
   #answerStale({ flight, policy }: KeyRead<V>, reserve: Reserve<V>): void {

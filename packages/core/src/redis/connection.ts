@@ -7,6 +7,11 @@ export interface ConnectionEvents {
   onError(error: Error): void
 }
 
+/** An object and not a function: a shared read has one anyway. */
+export interface Sending<T> {
+  command(client: Client): Promise<T>
+}
+
 const longestHandshake = 5_000
 
 /** One client, with a deadline on what it is asked and an end for a peer that has gone silent. */
@@ -55,13 +60,13 @@ export class Connection {
    *
    * @throws RedisUnavailableError, or what ioredis rejects with
    */
-  send<T>(command: (client: Client) => Promise<T>): Promise<T> {
+  send<T>(sending: Sending<T>): Promise<T> {
     this.#inFlight += 1
-    if (this.ready) return command(this.#client)
+    if (this.ready) return sending.command(this.#client)
     if (this.#outcomeKnown) return Promise.reject(new RedisUnavailableError('not connected to Redis'))
     return this.#firstOutcome.then(() => {
       if (!this.ready) throw new RedisUnavailableError('not connected to Redis')
-      return command(this.#client)
+      return sending.command(this.#client)
     })
   }
 
@@ -90,7 +95,10 @@ export class Connection {
         })
       }, deadline)
       // A handshake may end after the deadline: what was given up must not be sent then.
-      this.send((client) => (late ? Promise.reject(new RedisUnavailableError('too late')) : command(client))).then(
+      const sending: Sending<T> = {
+        command: (client) => (late ? Promise.reject(new RedisUnavailableError('too late')) : command(client)),
+      }
+      this.send(sending).then(
         (reply) => {
           clearTimeout(timer)
           this.answered()

@@ -1,11 +1,9 @@
-import type { Connection } from './connection.ts'
-import type { Client } from './topology.ts'
+import type { Connection, Sending } from './connection.ts'
 import { RedisTimeoutError } from './trouble.ts'
 
 /** A command under way, told of its end by call. */
-export interface Racing<T> {
+export interface Racing<T> extends Sending<T> {
   readonly connection: Connection
-  command(client: Client): Promise<T>
   onReply(reply: T): void
   onError(error: Error): void
   /** These are kept here. */
@@ -37,22 +35,20 @@ export class Deadlines<T> {
     racing.place = this.#places.push(racing) - 1
     if (this.#timer === undefined && !this.#closed) this.#timer = setTimeout(this.#onTimer, this.#milliseconds)
     const { connection } = racing
-    connection
-      .send((client) => racing.command(client))
-      .then(
-        (reply) => {
-          connection.answered()
-          if (racing.settled) return
-          this.#leave(racing)
-          racing.onReply(reply)
-        },
-        (error: unknown) => {
-          connection.failed()
-          if (racing.settled) return
-          this.#leave(racing)
-          racing.onError(error instanceof Error ? error : new Error(String(error)))
-        },
-      )
+    connection.send(racing).then(
+      (reply) => {
+        connection.answered()
+        if (racing.settled) return
+        this.#leave(racing)
+        racing.onReply(reply)
+      },
+      (error: unknown) => {
+        connection.failed()
+        if (racing.settled) return
+        this.#leave(racing)
+        racing.onError(error instanceof Error ? error : new Error(String(error)))
+      },
+    )
   }
 
   close(): void {

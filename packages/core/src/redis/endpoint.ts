@@ -54,6 +54,8 @@ export class Endpoint {
 
   /** The least busy connection that is up, for reads. */
   leastBusy(): Connection {
+    const first = this.#connections[0]
+    if (first !== undefined && first.inFlight === 0 && first.ready) return first
     let best: Connection | undefined
     let free = -1
     for (let index = 0; index < this.#connections.length; index++) {
