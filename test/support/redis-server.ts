@@ -53,7 +53,13 @@ async function start(
   settings: Readonly<Record<string, string>>,
   port: number,
 ): Promise<RedisServer> {
-  const lines = configuration({ bind: '127.0.0.1', save: '', appendonly: 'no', ...settings, port: String(port) })
+  // A name of its own: Redis would load what another server has left in its folder.
+  const dbfilename = `plimsoll-${port}.rdb`
+  const lines = configuration({
+    ...{ bind: '127.0.0.1', save: '', appendonly: 'no', dbfilename },
+    ...settings,
+    port: String(port),
+  })
   let running: RunningRedis | undefined = await launch(program, port, lines)
 
   async function kill(): Promise<void> {

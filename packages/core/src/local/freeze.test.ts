@@ -51,4 +51,12 @@ describe('freezeDeeply', () => {
     expect(freezeDeeply(value)).toBe(true)
     expect(Object.isFrozen(value.list)).toBe(true)
   })
+
+  test.fails('bears values nested deeper than the stack', () => {
+    expect(freezeDeeply(JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)))).toBe(true)
+  })
+
+  test.fails('says that a buffer without a view cannot be shared', () => {
+    expect(freezeDeeply({ bytes: new ArrayBuffer(8) })).toBe(false)
+  })
 })

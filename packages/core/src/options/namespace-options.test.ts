@@ -66,6 +66,12 @@ describe('parseNamespaceOptions', () => {
     expect(parse({ name: 'a', redis: 'redis://a' }, { local: false }).local).toBe(false)
   })
 
+  test.fails('says so beside what else is wrong', () => {
+    expect(errorOf(() => parse({ name: 'not a name', local: false }))).toMatchObject({
+      issues: [{ path: 'name' }, { path: 'local' }],
+    })
+  })
+
   test('cascades from built-in to cache to namespace', () => {
     const settings = parse(
       { name: 'a', staleIfError: '1h', lease: { wait: 0 }, local: { clone: true }, source: { queue: 0 } },

@@ -4,7 +4,7 @@ import type { NamespaceOptions } from '../options/namespace-options.ts'
 import { type Deferred, deferred } from '../testing-support/local-cache.ts'
 import { lasting, SimulatedProcess } from '../testing-support/simulated-process.ts'
 import { World } from '../testing-support/simulated-world.ts'
-import { settle } from '../testing-support/stepping-clock.ts'
+import { drawing, settle } from '../testing-support/stepping-clock.ts'
 import { seenOf } from './lease.ts'
 
 const { value: valueKey, lease: leaseKey } = createKeySpace('shop', 'product', 0)
@@ -235,6 +235,23 @@ describe('an older value in Redis', () => {
     }
     expect(loads).toHaveLength(2)
   })
+})
+
+test('an early refresh loads, though Redis still holds the fresh value that it is to replace', async () => {
+  // A life of 949.05 ms: what is kept here and what is stored in Redis must still be known for the same.
+  const { world, first, loads, pass } = open(1, { ttl: 999, ttlJitter: 0.1, earlyExpiration: { beta: 1 } })
+  const cold = first.namespace.get('a')
+  await pass(50)
+  loads[0]?.resolve('first')
+  await pass(900)
+  expect(await cold).toBe('first')
+  world.random = drawing(0.999_999, 0)
+  expect(await first.namespace.get('a')).toBe('first')
+  await pass(0)
+  expect(loads).toHaveLength(2)
+  loads[1]?.resolve('second')
+  await pass(0)
+  expect(await first.namespace.get('a')).toBe('second')
 })
 
 describe('a full Redis', () => {

@@ -182,7 +182,7 @@ export class SimulatedProcess {
     this.#world = world
     this.name = name
     const { clock } = world
-    const random = () => 0.5
+    const random = () => world.random()
     const settings = parseCacheOptions({ name: 'shop', redis: 'redis://nowhere', clock, random })
     this.#source = new Source(settings.source, clock, () => {})
     this.#pending = new PendingInvalidations(clock, ({ key }) => this.namespace.replay(key))

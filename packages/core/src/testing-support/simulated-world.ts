@@ -86,6 +86,8 @@ export class World {
   /** What may go wrong besides the failing of a step. */
   readonly troubles: (() => Step[])[] = []
   onPublish: (message: string) => void = () => {}
+  /** The chance of all processes. */
+  random: () => number = () => 0.5
   /** Steps of whose name this is a part happen late: what is slow is what finds the gaps. */
   reluctance: string | undefined
   #steps: Step[] = []

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { findRedisServer } from '../../scripts/redis-server.ts'
+import { cleanup } from '../support/cleanup.ts'
+import { openCache, untilHit, untilReady } from '../support/open-cache.ts'
+import { startWatchedPair } from '../support/redis-sentinel.ts'
+import { until } from '../support/until.ts'
+
+const afterwards = cleanup()
+const inDocker = (await findRedisServer()).kind === 'container'
+
+test.skipIf(inDocker)('after a failover the new primary is used (needs a redis-server on PATH)', async () => {
+  const { sentinel, atPrimary, atReplica } = await startWatchedPair(afterwards)
+  const opened = openCache({
+    redis: { sentinels: [{ host: '127.0.0.1', port: sentinel.port }], sentinelName: 'shop-primary' },
+  })
+  afterwards(() => opened.cache.close())
+  await untilReady(opened)
+  await opened.items.set('key', 'value')
+  await until(async () => (await atReplica.exists('shop:{item:key}:v')) === 1, 'the replica has the entry')
+
+  await sentinel.failover()
+  await until(
+    async () => (await atPrimary.info('replication')).includes('role:slave'),
+    'the old primary is a replica',
+    60_000,
+  )
+  await until(async () => {
+    await opened.items.set('afterwards', 'value')
+    return (await atReplica.exists('shop:{item:afterwards}:v')) === 1
+  }, 'writes reach the new primary')
+  await untilReady(opened)
+  expect(await untilHit(opened, 'key')).toBe('value')
+})
