@@ -52,11 +52,11 @@ describe('freezeDeeply', () => {
     expect(Object.isFrozen(value.list)).toBe(true)
   })
 
-  test.fails('bears values nested deeper than the stack', () => {
+  test('bears values nested deeper than the stack', () => {
     expect(freezeDeeply(JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)))).toBe(true)
   })
 
-  test.fails('says that a buffer without a view cannot be shared', () => {
+  test('says that a buffer without a view cannot be shared', () => {
     expect(freezeDeeply({ bytes: new ArrayBuffer(8) })).toBe(false)
   })
 })

@@ -6,29 +6,35 @@
  */
 export function freezeDeeply(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true
-  return freezeObject(value, new Set())
-}
-
-function freezeObject(value: object, seen: Set<object>): boolean {
-  if (seen.has(value)) return true
-  seen.add(value)
+  // A set that grows while it is walked, and not recursion: what was nested on purpose would overflow the stack.
+  const found = new Set<object>([value])
   let safe = true
-  if (Array.isArray(value)) {
-    Object.freeze(value)
-    for (const item of value) safe = freezePart(item, seen) && safe
-    return safe
+  for (const object of found) {
+    if (Array.isArray(object)) {
+      Object.freeze(object)
+      for (const item of object) if (typeof item === 'object' && item !== null) found.add(item)
+    } else if (isPlain(object)) {
+      Object.freeze(object)
+      for (const name in object) {
+        const part = (object as Record<string, unknown>)[name]
+        if (typeof part === 'object' && part !== null) found.add(part)
+      }
+    } else if (isMutableBuiltIn(object)) safe = false
   }
-  const prototype = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return !isMutableBuiltIn(value)
-  Object.freeze(value)
-  for (const name in value) safe = freezePart((value as Record<string, unknown>)[name], seen) && safe
   return safe
 }
 
-function freezePart(part: unknown, seen: Set<object>): boolean {
-  return typeof part !== 'object' || part === null || freezeObject(part, seen)
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
 
 function isMutableBuiltIn(value: object): boolean {
-  return value instanceof Date || value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)
+  return (
+    value instanceof Date ||
+    value instanceof Map ||
+    value instanceof Set ||
+    value instanceof ArrayBuffer ||
+    ArrayBuffer.isView(value)
+  )
 }

@@ -39,8 +39,9 @@ export class LocalKeeper<V> {
         },
         this.#hearsOthers(),
       )
-    } catch {
-      // A value that can neither be frozen nor cloned is handed out once and kept nowhere.
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error
+      // DataCloneError: a value that can neither be frozen nor cloned is handed out once and kept nowhere.
       this.#local.delete(key)
     }
   }

@@ -5,6 +5,41 @@ const header = 24
 
 /** Estimates the bytes that a value holds on the heap. Walks it once; shared and cyclic parts are counted once. */
 export function sizeOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return sizeOfPrimitive(value)
+  // A set that grows while it is walked, and not recursion: what was nested on purpose would overflow the stack.
+  const found = new Set<object>([value])
+  let bytes = 0
+  const addPart = (part: unknown) => {
+    if (typeof part === 'object' && part !== null) found.add(part)
+    else bytes += sizeOfPrimitive(part)
+  }
+  for (const object of found) {
+    if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer) bytes += 120 + object.byteLength
+    else if (object instanceof Date) bytes += 96
+    else if (Array.isArray(object)) {
+      bytes += header + 16 + object.length * pointer
+      for (const item of object) addPart(item)
+    } else if (object instanceof Map) {
+      bytes += header + 64 + object.size * 80
+      for (const [key, item] of object) {
+        addPart(key)
+        addPart(item)
+      }
+    } else if (object instanceof Set) {
+      bytes += header + 64 + object.size * 40
+      for (const item of object) addPart(item)
+    } else {
+      bytes += header
+      for (const name in object) {
+        bytes += pointer * 2
+        addPart((object as Record<string, unknown>)[name])
+      }
+    }
+  }
+  return bytes
+}
+
+function sizeOfPrimitive(value: unknown): number {
   switch (typeof value) {
     case 'string':
       return sizeOfString(value)
@@ -12,10 +47,8 @@ export function sizeOf(value: unknown): number {
       return 16
     case 'bigint':
       return 32
-    case 'object':
-      return value === null ? 0 : sizeOfObject(value, undefined)
     default:
-      return 8
+      return value === null ? 0 : 8
   }
 }
 
@@ -29,29 +62,4 @@ export function sizeOfString(text: string): number {
     }
   }
   return header + text.length * (wide || text.length > 32 ? 2 : 1)
-}
-
-function sizeOfObject(value: object, seen: Set<object> | undefined): number {
-  if (ArrayBuffer.isView(value)) return 120 + value.byteLength
-  if (value instanceof Date) return 96
-  const visited = seen ?? new Set<object>()
-  if (visited.has(value)) return 0
-  visited.add(value)
-  let bytes = header
-  if (Array.isArray(value)) {
-    bytes += 16 + value.length * pointer
-    for (const item of value) bytes += sizeOfPart(item, visited)
-  } else if (value instanceof Map || value instanceof Set) {
-    bytes += 64 + value.size * 40
-    for (const item of value) bytes += sizeOfPart(item, visited)
-  } else {
-    for (const name in value) {
-      bytes += pointer * 2 + sizeOfPart((value as Record<string, unknown>)[name], visited)
-    }
-  }
-  return bytes
-}
-
-function sizeOfPart(part: unknown, visited: Set<object>): number {
-  return typeof part === 'object' && part !== null ? sizeOfObject(part, visited) : sizeOf(part)
 }

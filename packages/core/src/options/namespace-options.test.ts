@@ -66,7 +66,7 @@ describe('parseNamespaceOptions', () => {
     expect(parse({ name: 'a', redis: 'redis://a' }, { local: false }).local).toBe(false)
   })
 
-  test.fails('says so beside what else is wrong', () => {
+  test('says so beside what else is wrong', () => {
     expect(errorOf(() => parse({ name: 'not a name', local: false }))).toMatchObject({
       issues: [{ path: 'name' }, { path: 'local' }],
     })

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { z } from 'zod'
-import { InvalidArgumentError, InvalidOptionsError } from '../errors.ts'
+import { InvalidArgumentError, InvalidOptionsError, type OptionIssue } from '../errors.ts'
 import { type CacheSettings, nameSchema, type SourceOptions, sourceSchema } from './cache-options.ts'
 import type { Duration } from './duration.ts'
 import { toOptionIssues } from './option-issues.ts'
@@ -98,14 +98,10 @@ const schema = z.strictObject({
 /** @throws InvalidOptionsError listing every wrong option. */
 export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: CacheSettings): NamespaceSettings<V> {
   const parsed = schema.safeParse(options)
-  if (!parsed.success) throw new InvalidOptionsError('namespace', toOptionIssues(parsed.error))
+  const issues = [...(parsed.success ? [] : toOptionIssues(parsed.error)), ...nowhereToKeep(options, cache)]
+  if (!parsed.success || issues.length > 0) throw new InvalidOptionsError('namespace', issues)
   const given = parsed.data
   const local = given.local === false || cache.local === false ? false : { ...cache.local, ...given.local }
-  if (local === false && cache.redis === undefined && given.redis === undefined) {
-    throw new InvalidOptionsError('namespace', [
-      { path: 'local', expected: 'without redis the local tier is the only place to keep values; it cannot be false' },
-    ])
-  }
   return {
     name: given.name,
     schema: options.schema,
@@ -121,6 +117,16 @@ export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: Ca
     redis: given.redis,
     policy: cascade(cache.policy, given),
   }
+}
+
+function nowhereToKeep(
+  options: { local?: unknown; redis?: unknown } | null | undefined,
+  cache: CacheSettings,
+): OptionIssue[] {
+  const isLocal = options?.local !== false && cache.local !== false
+  if (isLocal || cache.redis !== undefined || options?.redis !== undefined) return []
+  const expected = 'without redis the local tier is the only place to keep values; it cannot be false'
+  return [{ path: 'local', expected }]
 }
 
 /** What one `get` may set for itself. */

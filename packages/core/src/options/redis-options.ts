@@ -48,7 +48,8 @@ function isRedisUrl(value: string): boolean {
     const url = new URL(value)
     // A stray "%" in a password is found here and not when the first connection is made.
     decodeURIComponent(url.username + url.password)
-    return (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== ''
+    const database = url.searchParams.get('db') ?? url.pathname.slice(1)
+    return /^rediss?:$/.test(url.protocol) && url.hostname !== '' && /^\d*$/.test(database)
   } catch {
     return false
   }
@@ -77,29 +78,33 @@ const tlsSchema = z.union(
   { error: 'expected true, false or { ca, cert, key, servername, rejectUnauthorized }' },
 )
 
-const optionsSchema = z
-  .strictObject({
-    primary: addressSchema.optional(),
-    reader: addressSchema.optional(),
-    cluster: z.array(addressSchema, { error: 'expected a list of addresses' }).min(1).optional(),
-    sentinels: z.array(addressSchema, { error: 'expected a list of addresses' }).min(1).optional(),
-    sentinelName: z.string({ error: 'expected a name' }).min(1).optional(),
-    username: z.string({ error: 'expected text' }).optional(),
-    password: z.string({ error: 'expected text' }).optional(),
-    tls: tlsSchema.optional(),
-    db: z.int({ error: 'expected a database number from 0' }).min(0).optional(),
-  })
-  .superRefine((options, context) => {
-    const named = [options.primary, options.cluster, options.sentinels].filter((part) => part !== undefined).length
-    if (named !== 1)
-      context.addIssue({ code: 'custom', message: 'expected exactly one of primary, cluster and sentinels' })
-    if (options.reader !== undefined && options.primary === undefined) {
-      context.addIssue({ code: 'custom', path: ['reader'], message: 'a reader goes with primary only' })
-    }
-    if (options.db !== undefined && options.db > 0 && options.cluster !== undefined) {
-      context.addIssue({ code: 'custom', path: ['db'], message: 'a Redis Cluster has database 0 only' })
-    }
-  })
+const optionsSchema = z.strictObject({
+  primary: addressSchema.optional(),
+  reader: addressSchema.optional(),
+  cluster: z.array(addressSchema, { error: 'expected a list of addresses' }).min(1).optional(),
+  sentinels: z.array(addressSchema, { error: 'expected a list of addresses' }).min(1).optional(),
+  sentinelName: z.string({ error: 'expected a name' }).min(1).optional(),
+  username: z.string({ error: 'expected text' }).optional(),
+  password: z.string({ error: 'expected text' }).optional(),
+  tls: tlsSchema.optional(),
+  db: z.int({ error: 'expected a database number from 0' }).min(0).optional(),
+})
+
+/** What is wrong between the fields; looked for beside the schema, so that it is listed with what is wrong within them. */
+function wrongTogether(options: RedisOptions): { path: string[]; message: string }[] {
+  const { primary, cluster, sentinels, reader, db } = options
+  const found: { path: string[]; message: string }[] = []
+  if ([primary, cluster, sentinels].filter((part) => part !== undefined).length !== 1) {
+    found.push({ path: [], message: 'expected exactly one of primary, cluster and sentinels' })
+  }
+  if (reader !== undefined && primary === undefined) {
+    found.push({ path: ['reader'], message: 'a reader goes with primary only' })
+  }
+  if (typeof db === 'number' && db > 0 && cluster !== undefined) {
+    found.push({ path: ['db'], message: 'a Redis Cluster has database 0 only' })
+  }
+  return found
+}
 
 /** Dispatches by shape before validating, so that a wrong field is named instead of "no alternative fits". */
 export const redisOptionSchema = z.custom<RedisOption>().superRefine((value: unknown, context) => {
@@ -111,4 +116,7 @@ export const redisOptionSchema = z.custom<RedisOption>().superRefine((value: unk
   const result = typeof value === 'string' ? urlSchema.safeParse(value) : optionsSchema.safeParse(value)
   for (const issue of result.error?.issues ?? [])
     context.addIssue({ ...issue } as Parameters<typeof context.addIssue>[0])
+  if (typeof value === 'string') return
+  for (const { path, message } of wrongTogether(value as RedisOptions))
+    context.addIssue({ code: 'custom', path, message })
 })

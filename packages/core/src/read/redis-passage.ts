@@ -1,5 +1,6 @@
 import type { Entry } from '../entry/codec.ts'
 import type { Unreadable } from '../entry/envelope.ts'
+import type { LocalEntry } from '../local/local-tier.ts'
 import type { KeyRead } from './key-read.ts'
 import { acquireLease, seenOf } from './lease.ts'
 import type { Loading, StoringRight } from './loading.ts'
@@ -50,7 +51,7 @@ export class RedisPassage<V> {
     const budget = this.#remote.commands.budget(clock.now() - started)
     const until = clock.now() + this.#longestWait(read)
     let look = firstLook
-    let reserve: Reserve<V> | undefined = kept
+    let reserve = this.#reserveOf(kept)
     while (look.kind !== 'trouble') {
       if (look.kind === 'entry') {
         // Answered by `look` and here nevertheless: its early refresh was drawn there.
@@ -85,6 +86,13 @@ export class RedisPassage<V> {
     }
     counters.redisTroubles += 1
     return this.#answerKept(read) ? 'answered' : { reserve, right: 'none' }
+  }
+
+  /** A local entry that is not believed any more is old from now on, however young it is. */
+  #reserveOf(kept: LocalEntry<V> | undefined): Reserve<V> | undefined {
+    const { local, clock } = this.#parts
+    if (kept === undefined || local?.trusts(kept)) return kept
+    return { ...kept, freshUntil: Math.min(kept.freshUntil, clock.now()) }
   }
 
   async #toLook(decoded: Entry<V> | Unreadable | Promise<Entry<V> | Unreadable>, bytes: Buffer): Promise<Look<V>> {

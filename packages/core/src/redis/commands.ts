@@ -7,6 +7,7 @@ import { RecentWrites } from './recent-writes.ts'
 import * as scripts from './scripts.ts'
 import { type Reader, SharedReads } from './shared-reads.ts'
 import { type Client, createTopology, type Topology } from './topology.ts'
+import { NoTimeLeftError } from './trouble.ts'
 
 export interface CommandSettings {
   readonly cacheName: string
@@ -246,6 +247,7 @@ export class RedisCommands {
   }
 
   async #write<T>(key: string, command: (client: Client) => Promise<T>, budget: Budget): Promise<T> {
+    if (budget.left <= 0) throw new NoTimeLeftError('what this call may wait for Redis is spent')
     const started = performance.now()
     try {
       return await this.#primary.write.run(() => this.#primary.ofKey(key).run(command, budget.left))

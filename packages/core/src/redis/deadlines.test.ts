@@ -135,7 +135,7 @@ describe('a command under way', () => {
 })
 
 // Under load something is always under way.
-test.fails('what has ended is forgotten even while others are under way', async () => {
+test('what has ended is forgotten even while others are under way', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const deadlines = new Deadlines<string>(60_000)

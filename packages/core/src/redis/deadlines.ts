@@ -22,6 +22,8 @@ export class Deadlines<T> {
   // into the old generation of the heap, at a quarter of a hit's cost.
   #places: (Racing<T> | undefined)[] = []
   #head = 0
+  /** Places that were cut off in front. */
+  #cut = 0
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -32,7 +34,7 @@ export class Deadlines<T> {
   /** Sends the command; it ends in one of `onReply` and `onError`, at the deadline with a RedisTimeoutError. */
   race(racing: Racing<T>): void {
     racing.until = performance.now() + this.#milliseconds
-    racing.place = this.#places.push(racing) - 1
+    racing.place = this.#cut + this.#places.push(racing) - 1
     if (this.#timer === undefined && !this.#closed) this.#timer = setTimeout(this.#onTimer, this.#milliseconds)
     const { connection } = racing
     connection.send(racing).then(
@@ -58,11 +60,12 @@ export class Deadlines<T> {
 
   #leave(racing: Racing<T>): void {
     racing.settled = true
-    this.#places[racing.place] = undefined
+    this.#places[racing.place - this.#cut] = undefined
     while (this.#head < this.#places.length && this.#places[this.#head] === undefined) this.#head += 1
-    // Not each time: an array that is emptied gives its memory back.
-    if (this.#head < this.#places.length || this.#head < 256) return
-    this.#places.length = 0
+    // Now and then: an array that is cut each time pays for it each time.
+    if (this.#head < 256 || this.#head * 2 < this.#places.length) return
+    this.#places.splice(0, this.#head)
+    this.#cut += this.#head
     this.#head = 0
   }
 

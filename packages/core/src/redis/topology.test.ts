@@ -120,7 +120,7 @@ describe('a cluster', () => {
 })
 
 // As it is with one server.
-test.fails('credentials given beside the addresses win over those within them, on a cluster too', () => {
+test('credentials given beside the addresses win over those within them, on a cluster too', () => {
   const cluster = open({ cluster: ['redis://old:old@a'], username: 'new', password: 'new' }) as Cluster
   expect(cluster.options.redisOptions).toMatchObject({ username: 'new', password: 'new' })
 })

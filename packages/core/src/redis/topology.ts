@@ -78,17 +78,25 @@ export function createTopology(option: RedisOption, settings: ConnectionSettings
       open: (_role, purpose) =>
         new Cluster(
           nodes.map(({ host, port }) => ({ host, port })),
-          clusterSettings({ ...shared, ...nodes[0]?.credentials, ...safeSettings(settings, purpose) }),
+          clusterSettings({ ...nodes[0]?.credentials, ...shared, ...safeSettings(settings, purpose) }),
         ),
     }
   }
   if (options.sentinels !== undefined) {
-    const sentinels = options.sentinels.map(toAddress).map(({ host, port }) => ({ host, port }))
+    const addresses = options.sentinels.map(toAddress)
+    const sentinels = addresses.map(({ host, port }) => ({ host, port }))
+    // In a sentinel's URL they are the sentinel's own; Redis has those of the options.
+    const { username, password } = addresses[0]?.credentials ?? {}
+    const ofSentinels: IoredisOptions = {
+      ...(username !== undefined && { sentinelUsername: username }),
+      ...(password !== undefined && { sentinelPassword: password }),
+    }
     const name = options.sentinelName ?? 'mymaster'
     return {
       kind: 'sentinel',
       hasReader: false,
-      open: (_role, purpose) => new Redis({ ...shared, sentinels, name, ...safeSettings(settings, purpose) }),
+      open: (_role, purpose) =>
+        new Redis({ ...shared, ...ofSentinels, sentinels, name, ...safeSettings(settings, purpose) }),
     }
   }
   const primary = toAddress(options.primary ?? '')

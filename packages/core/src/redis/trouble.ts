@@ -40,6 +40,11 @@ export class RedisTimeoutError extends Error {
   override readonly name = 'RedisTimeoutError'
 }
 
+/** What this call may wait for Redis is spent, and the command was not sent. It says nothing of Redis. */
+export class NoTimeLeftError extends Error {
+  override readonly name = 'NoTimeLeftError'
+}
+
 /** There is no connection to send on. */
 export class RedisUnavailableError extends Error {
   override readonly name = 'RedisUnavailableError'
@@ -47,6 +52,7 @@ export class RedisUnavailableError extends Error {
 
 export function classify(error: unknown): TroubleClass {
   if (error instanceof RedisTimeoutError) return 'timeout'
+  if (error instanceof NoTimeLeftError) return 'reply'
   if (!(error instanceof Error) || error.name !== 'ReplyError') return 'connection'
   const { message } = error
   if (message.startsWith('EXECABORT')) return classifyPrevious(error)
