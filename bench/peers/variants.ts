@@ -1,0 +1,24 @@
+import type { CacheOptions } from '@plimsoll/core'
+import type { Peer } from './index.ts'
+
+/** Plimsoll with one option changed: what each of them costs. */
+function variant(name: string, options: Partial<CacheOptions>): Peer {
+  return {
+    name,
+    package: '@plimsoll/core',
+    tiers: 'two',
+    getMany: true,
+    open: async () => ({ open: (await import('./plimsoll.ts')).openWith(options) }),
+  }
+}
+
+export const cloned = variant('local.clone', { local: { clone: true } })
+export const uncompressed = variant('json', { compression: false })
+export const compressed = variant('json, compressed', { compression: { threshold: '1Ki' } })
+export const packed = variant('msgpack', { serializer: 'msgpack', compression: false })
+export const packedCompressed = variant('msgpack, compressed', {
+  serializer: 'msgpack',
+  compression: { threshold: '1Ki' },
+})
+
+export const variants: readonly Peer[] = [cloned, uncompressed, compressed, packed, packedCompressed]

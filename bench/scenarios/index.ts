@@ -1,0 +1,31 @@
+import type { Scenario } from '../scenario.ts'
+import { coldStampede } from './cold-stampede.ts'
+import { flush } from './flush.ts'
+import { getMany } from './get-many.ts'
+import { hotKey, hotKeySlower } from './hot-key.ts'
+import { leaseHolderKilled } from './lease-holder-killed.ts'
+import { localHits } from './local-hits.ts'
+import { localMemory } from './local-memory.ts'
+import { overhead } from './overhead.ts'
+import { redisFrozen } from './redis-frozen.ts'
+import { redisFull } from './redis-full.ts'
+import { redisHits } from './redis-hits.ts'
+import { redisKilled, redisNeverThere } from './redis-killed.ts'
+
+/** In the order in which they run. */
+export const scenarios: readonly Scenario[] = [
+  localHits,
+  redisHits,
+  getMany,
+  coldStampede,
+  leaseHolderKilled,
+  hotKey,
+  hotKeySlower,
+  redisKilled,
+  redisNeverThere,
+  redisFrozen,
+  redisFull,
+  flush,
+  localMemory,
+  overhead,
+]
