@@ -138,3 +138,24 @@ const productSchema = {
 function isProduct(value: unknown): value is Product {
   return typeof value === 'object' && value !== null && 'name' in value && 'tags' in value
 }
+
+test('a schema that never ends its validation is a miss when the load timeout is over', async () => {
+  const redis = await startRedisServer()
+  afterwards(() => redis.stop())
+  const open = (validate: () => Promise<{ value: Product }>) => {
+    const cache = createCache({ name: 'shop', redis: redis.url, local: false, loadTimeout: 200 })
+    afterwards(() => cache.close())
+    const schema = { '~standard': { version: 1 as const, vendor: 'test', validate } }
+    return { cache, products: cache.namespace({ name: 'product', schema, load: async () => product }) }
+  }
+  const writer = open(() => Promise.resolve({ value: product }))
+  await writer.products.set('a', product)
+  let validations = 0
+  const reader = open(() => {
+    validations += 1
+    // The first is the entry in Redis; the check in development of what is loaded after it comes to its end.
+    return validations === 1 ? new Promise<never>(() => {}) : Promise.resolve({ value: product })
+  })
+  expect(await reader.products.get('a')).toEqual(product)
+  expect(reader.cache.health().namespaces['product']?.unreadable).toBe(1)
+})

@@ -45,6 +45,16 @@ describe('an open gate', () => {
 })
 
 describe('a closed gate', () => {
+  test('says whether a deletion would be refused too', async () => {
+    const full = open().gate
+    expect(full.refusesDeletions).toBe(false)
+    await full.run(oom)
+    expect(full.refusesDeletions).toBe(false)
+    const broken = open().gate
+    await broken.run(misconf)
+    expect(broken.refusesDeletions).toBe(true)
+  })
+
   async function closed() {
     const made = open()
     await made.gate.run(oom)

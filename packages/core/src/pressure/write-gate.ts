@@ -39,6 +39,11 @@ export class WriteGate {
     return this.#refusal === undefined
   }
 
+  /** A full Redis still deletes; one that cannot persist, or is a replica, takes no write at all. */
+  get refusesDeletions(): boolean {
+    return this.#refusal !== undefined && this.#refusal !== 'oom'
+  }
+
   /**
    * Runs the write if it may be sent. Errors other than refusals are the caller's. `wrote` tells of a result whether it
    * proves that Redis takes writes.

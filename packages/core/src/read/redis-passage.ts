@@ -97,11 +97,24 @@ export class RedisPassage<V> {
 
   async #toLook(decoded: Entry<V> | Unreadable | Promise<Entry<V> | Unreadable>, bytes: Buffer): Promise<Look<V>> {
     const { counters, logger, settings } = this.#parts
-    const entry = decoded instanceof Promise ? await decoded : decoded
+    const entry = decoded instanceof Promise ? await this.#withinLoadTimeout(decoded) : decoded
     if (typeof entry !== 'string') return { kind: 'entry', entry, bytes }
     counters.unreadable += 1
     logger.debug({ namespace: settings.name, reason: entry }, 'unreadable entry in Redis')
     return { kind: 'absent', bytes }
+  }
+
+  /** A schema that validates asynchronously and never ends must not hold its key for ever. */
+  #withinLoadTimeout(decoded: Promise<Entry<V> | Unreadable>): Promise<Entry<V> | Unreadable> {
+    const { clock, settings } = this.#parts
+    return new Promise((resolve) => {
+      const timer = clock.setTimeout(() => resolve('schema-mismatch'), settings.policy.loadTimeout)
+      const end = (entry: Entry<V> | Unreadable) => {
+        clock.clearTimeout(timer)
+        resolve(entry)
+      }
+      decoded.then(end, () => end('schema-mismatch'))
+    })
   }
 
   /** Answers with a fresh entry and keeps it. A refresh wants a newer one than the one that it is to replace. */

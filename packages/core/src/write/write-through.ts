@@ -168,23 +168,30 @@ export class WriteThrough<V> {
       intent.stored = outcome === 'stored'
       return outcome !== 'unlinked'
     } catch (error) {
-      this.#remember(key, remote, error)
+      this.#onFailure(key, remote, error)
       return true
     }
   }
 
   async #invalidate(key: string, remote: WriteRemote, budget: Budget): Promise<void> {
+    const send = () => remote.commands.invalidate(this.#keysOf(key), remote.channel, this.#message(key, remote), budget)
     try {
-      await remote.commands.invalidate(this.#keysOf(key), remote.channel, this.#message(key, remote), budget)
+      const outcome = remote.gate.refusesDeletions ? await remote.gate.run(send) : await send()
+      if (outcome !== undefined) this.#remember(key, remote)
     } catch (error) {
-      this.#remember(key, remote, error)
+      this.#onFailure(key, remote, error)
     }
   }
 
-  #remember(key: string, remote: WriteRemote, error: unknown): void {
-    const { policy } = this.#parts.settings
+  #onFailure(key: string, remote: WriteRemote, error: unknown): void {
     const trouble = classify(error)
     if (isRefusedWrite(trouble)) remote.gate.noteRefusal(trouble)
+    this.#remember(key, remote)
+  }
+
+  /** Redis did not take it: not to be believed for this key until it has. */
+  #remember(key: string, remote: WriteRemote): void {
+    const { policy } = this.#parts.settings
     remote.pending.add(this.#parts.id, key, policy.ttl + Math.max(policy.staleIfError, policy.staleWhileRevalidate))
   }
 
