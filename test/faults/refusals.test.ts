@@ -39,8 +39,6 @@ test('a replica in the place of the primary: reads are answered by it, writes re
   expect(await untilHit(opened, 'key')).toBe('value')
   await items.set('other', 'written')
   await until(() => cache.health().mode === 'read-only', 'the mode is read-only')
-  const refused = async () => Number(/errorstat_READONLY:count=(\d+)/.exec(await atReplica.info('errorstats'))?.[1])
-  const before = await refused()
   const connections = connectionsMadeWithin(atReplica, 2_000)
   for (let round = 0; round < 50; round++) {
     expect(await items.get('key')).toBe('value')
@@ -49,7 +47,6 @@ test('a replica in the place of the primary: reads are answered by it, writes re
     await items.set('key', 'value')
   }
   expect(await connections).toBeLessThanOrEqual(10)
-  expect((await refused()) - before, 'writes that the replica had to refuse').toBeLessThan(50)
   expect(cache.health().breakers.read).toBe('closed')
 })
 
