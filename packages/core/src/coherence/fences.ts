@@ -1,3 +1,5 @@
+import { TransientMap } from './transient-map.ts'
+
 /** A read under way. Once voided its value may be answered to those who already wait, but must not be kept. */
 export interface Fenced {
   voided: boolean
@@ -12,7 +14,7 @@ export type WriteTicket = object
  * what is in flight.
  */
 export class Fences<R extends Fenced> {
-  readonly #reads = new Map<string, R>()
+  readonly #reads = new TransientMap<R>()
   readonly #writes = new Map<string, WriteTicket>()
 
   get reads(): number {
