@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
+import { findRedisServer } from '../../scripts/redis-server.ts'
 import { cleanup } from '../support/cleanup.ts'
 import { connectionsMadeWithin, openCache, untilHit, untilReady } from '../support/open-cache.ts'
 import { startReplicatedPair } from '../support/redis-replica.ts'
@@ -50,7 +51,10 @@ test('a replica in the place of the primary: reads are answered by it, writes re
   expect(cache.health().breakers.read).toBe('closed')
 })
 
-test('a Redis that cannot persist and takes no writes (MISCONF) is read, and written again once it can', async () => {
+test('a Redis that cannot persist and takes no writes (MISCONF) is read, and written again once it can', async ({
+  skip,
+}) => {
+  skip((await findRedisServer()).kind === 'container', 'it takes a folder that the server shares with the test')
   const folder = await mkdtemp(join(tmpdir(), 'redis-misconf-'))
   afterwards(() => rm(folder, { recursive: true, force: true }))
   const { redis, operator } = await startRedis({ dir: folder, dbfilename: 'dump.rdb', save: '3600 1' })

@@ -15,7 +15,8 @@ export async function freePort(): Promise<number> {
   throw new Error(`no free port found between ${lowest} and ${lowest + count}`)
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Whether nobody listens there on the loopback interface. */
+export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer()
     server.once('error', () => resolve(false))

@@ -1,4 +1,5 @@
 import { platform } from 'node:process'
+import { isFree } from './free-port.ts'
 import type { RunningRedis } from './redis-server.ts'
 
 /** Starts redis-server in a Docker container with the given configuration lines. */
@@ -7,6 +8,8 @@ export async function launchRedisContainer(
   port: number,
   configuration: readonly string[],
 ): Promise<RunningRedis> {
+  // Another server's answer on that port would be taken for this one's.
+  if (!(await isFree(port))) throw new Error(`Address already in use: port ${port}`)
   const { GenericContainer, getContainerRuntimeClient } = await import('testcontainers')
   // The host's own network on Linux: loopback only, and cluster nodes reach each other. Elsewhere Docker runs in a virtual
   // machine, whose loopback interface is not ours: the port is published and the server has to listen inside.
