@@ -1,12 +1,14 @@
 import { defineConfig } from 'tsup'
 
-export default defineConfig({
-  entry: ['src/index.ts'],
-  format: ['esm', 'cjs'],
-  dts: true,
-  clean: true,
-  target: 'node20',
+const shared = {
+  target: 'node20' as const,
   treeshake: true,
   splitting: false,
   sourcemap: true,
-})
+}
+
+export default defineConfig([
+  { ...shared, entry: { index: 'src/index.ts', metrics: 'src/metrics/index.ts' }, format: ['esm', 'cjs'], dts: true },
+  // Run, never imported: one format, no types.
+  { ...shared, entry: { plimsoll: 'src/doctor/main.ts' }, format: ['esm'] },
+])

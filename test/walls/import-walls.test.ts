@@ -13,7 +13,13 @@ const floors: readonly (readonly string[])[] = [
   ['options', 'entry', 'breaker'],
   ['redis', 'local'],
   ['coherence', 'pressure'],
-  ['read', 'write'],
+  ['read', 'write', 'findings'],
+  // Files beside the folders stand on these.
+  [],
+  [],
+  [],
+  [],
+  ['metrics', 'doctor'],
 ]
 const folders = floors.flat()
 /** Imports within one floor: none but these. */
@@ -22,18 +28,22 @@ const homes: Record<string, string | undefined> = {
   ioredis: 'redis',
   'lru-cache': 'local',
   opossum: 'breaker',
-  'prom-client': undefined,
+  'prom-client': 'metrics',
 }
 
 /** The files beside the folders, and their floors; the ground has floor -1. */
 const besideFolders: Record<string, number> = {
   'clock.ts': -1,
   'errors.ts': -1,
-  'redis-link.ts': 3,
+  'histogram.ts': -1,
+  'redis-pressure.ts': 3,
   'health.ts': 4,
-  'namespace.ts': 4,
-  'cache.ts': 5,
-  'index.ts': 6,
+  'statistics.ts': 4,
+  'redis-link.ts': 5,
+  'namespace.ts': 6,
+  'client-view.ts': 7,
+  'cache.ts': 8,
+  'index.ts': 9,
 }
 
 function floorOf(folder: string): number {
@@ -64,7 +74,7 @@ for (const folder of folders) {
     { file, imports: '../../src/write/example.ts', legal: false },
   )
   for (const [name, floor] of Object.entries(besideFolders)) {
-    cases.push({ file, imports: `../${name}`, legal: floor < 0 })
+    cases.push({ file, imports: `../${name}`, legal: floor < floorOf(folder) })
   }
 }
 for (const [file, floor] of Object.entries(besideFolders)) {
@@ -105,7 +115,11 @@ function refusedLines(sources: ReadonlyMap<string, readonly string[]>): Set<stri
       writeFileSync(path, lines.join('\n'))
     }
     const options = ['--vcs-enabled=false', '--reporter=json', '--max-diagnostics=none']
-    const run = spawnSync(process.execPath, [biome, 'lint', ...options], { cwd: copy, encoding: 'utf8' })
+    const run = spawnSync(process.execPath, [biome, 'lint', ...options], {
+      cwd: copy,
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 ** 2,
+    })
     const report = JSON.parse(run.stdout) as LintReport
     const walls = report.diagnostics.filter(({ category }) => category === 'lint/style/noRestrictedImports')
     return new Set(walls.map(({ location }) => `${location.path}:${location.start.line}`))

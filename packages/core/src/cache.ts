@@ -2,17 +2,20 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { BreakerState } from './breaker/breaker.ts'
+import { ClientView } from './client-view.ts'
 import { sleep } from './clock.ts'
 import { CacheClosedError, InvalidOptionsError } from './errors.ts'
-import { type CacheHealth, type ModeChange, worstOf } from './health.ts'
+import { diagnose } from './findings/diagnose.ts'
+import { type Finding, severities } from './findings/finding.ts'
+import { type CacheHealth, type ModeChange, type NamespaceHealth, worstOf } from './health.ts'
 import { LocalTier } from './local/local-tier.ts'
 import { Namespace, type NamespaceParts } from './namespace.ts'
 import { type CacheOptions, type CacheSettings, parseCacheOptions } from './options/cache-options.ts'
 import { type GetOptions, type NamespaceOptions, parseNamespaceOptions } from './options/namespace-options.ts'
 import type { Mode, Verdict } from './pressure/mode.ts'
-import type { Counters } from './read/counters.ts'
 import { Source } from './read/source.ts'
 import { RedisLink } from './redis-link.ts'
+import type { CacheStatistics } from './statistics.ts'
 
 export interface CacheEvents {
   mode: [change: ModeChange]
@@ -27,6 +30,8 @@ export interface GetOrSetOptions<V> extends Omit<GetOptions<V>, 'load'> {
 /** Holds what `getOrSet` keeps; no name that a namespace can be given. */
 const unnamed = '~'
 
+/** The cache's own Redis, where targets are named. */
+const main = 'main'
 /** How long `close` waits for a `save` that has begun. */
 const longestSave = 5_000
 
@@ -42,6 +47,9 @@ export class Cache {
   readonly #namespaces = new Map<string, Namespace<unknown>>()
   readonly #events = new EventEmitter<CacheEvents>()
   readonly #sender = randomBytes(9).toString('base64url')
+  readonly #views = new Map<RedisLink, ClientView>()
+  /** Ids and severities of the findings that were logged. */
+  #logged = new Map<string, string>()
   #mode: Mode = 'normal'
   #closing: Promise<void> | undefined
 
@@ -50,7 +58,7 @@ export class Cache {
     this.name = settings.name
     this.#settings = settings
     this.#tier = settings.local === false ? undefined : new LocalTier(settings.local.maxBytes)
-    this.#link = settings.redis === undefined ? undefined : this.#openLink(settings.redis)
+    this.#link = settings.redis === undefined ? undefined : this.#openLink(main, settings.redis, settings.memoryLimit)
     this.#source = this.#openSource(settings.source)
   }
 
@@ -74,7 +82,8 @@ export class Cache {
         },
       ])
     }
-    const link = settings.redis === undefined ? this.#link : this.#openLink(settings.redis)
+    const link =
+      settings.redis === undefined ? this.#link : this.#openLink(settings.name, settings.redis, settings.memoryLimit)
     const source = settings.source === undefined ? this.#source : this.#openSource(settings.source)
     const namespace = new Namespace<V>(settings, this.#parts(link, source))
     this.#namespaces.set(settings.name, namespace as Namespace<unknown>)
@@ -102,14 +111,11 @@ export class Cache {
     const { mode, reasons } = this.#judge()
     const { commands, channel, pending } = this.#link ?? {}
     const local = this.#tier
-    const namespaces: Record<string, Counters> = {}
-    for (const [name, namespace] of this.#namespaces) namespaces[name] = namespace.counters
     return {
       mode,
       reasons,
       redis: {
-        status:
-          commands === undefined ? 'off' : commands.ready ? 'ready' : commands.starting ? 'connecting' : 'unavailable',
+        status: this.#link?.status ?? 'off',
         connections: this.#links.reduce((sum, link) => sum + link.connections, 0),
         maxConnections: this.#links.length * this.#settings.maxConnections,
         channel: channel ?? 'off',
@@ -122,8 +128,17 @@ export class Cache {
         waiting: this.#source.bulkhead.waiting,
         concurrency: this.#source.bulkhead.concurrency,
       },
-      namespaces,
-      findings: [],
+      namespaces: this.#namespaceHealth(),
+      targets: Object.fromEntries(this.#links.map((link) => [link.target, link.health])),
+      findings: this.#findings(),
+    }
+  }
+
+  /** What has been counted since the cache was created, for metrics and reports of your own. Synchronous: nothing is asked. */
+  statistics(): CacheStatistics {
+    return {
+      namespaces: Object.fromEntries([...this.#namespaces].map(([name, { statistics }]) => [name, statistics])),
+      targets: Object.fromEntries(this.#links.map((link) => [link.target, link.statistics])),
     }
   }
 
@@ -168,9 +183,13 @@ export class Cache {
     return { cacheName: name, clock, random, logger, development, tier: this.#tier, link, source }
   }
 
-  #openLink(redis: NonNullable<CacheSettings['redis']>): RedisLink {
-    const link = new RedisLink(redis, this.#settings, this.#sender, () => this.#noticeMode())
+  #openLink(target: string, redis: NonNullable<CacheSettings['redis']>, memoryLimit: number | undefined): RedisLink {
+    const link = new RedisLink(target, redis, memoryLimit, this.#settings, this.#sender, {
+      onChange: () => this.#noticeMode(),
+      onLook: () => this.#noticeFindings(),
+    })
     this.#links.push(link)
+    this.#views.set(link, new ClientView(this.#settings.clock, link))
     return link
   }
 
@@ -190,6 +209,73 @@ export class Cache {
     return worstOf(this.#links.map((link) => link.verdict))
   }
 
+  #namespaceHealth(): Record<string, NamespaceHealth> {
+    const health: Record<string, NamespaceHealth> = {}
+    for (const link of [undefined, ...this.#links]) {
+      const held = link?.pressure?.heldBytes() ?? {}
+      const all = Object.values(held).reduce((sum, { bytes }) => sum + bytes, 0)
+      for (const namespace of this.#on(link)) {
+        const { account, counters, name } = namespace
+        const redisBytes = held[account?.id ?? name]?.bytes ?? 0
+        health[name] = {
+          ...counters,
+          redisBytes,
+          redisShare: all === 0 ? 0 : redisBytes / all,
+          budget:
+            account?.budget === undefined
+              ? undefined
+              : { bytes: account.budget, fleetBytes: Math.max(account.fleetBytes, redisBytes) },
+        }
+      }
+    }
+    return health
+  }
+
+  #on(link: RedisLink | undefined): Namespace<unknown>[] {
+    return [...this.#namespaces.values()].filter((namespace) => namespace.link === link)
+  }
+
+  #findings(): Finding[] {
+    return this.#links.flatMap((link) => {
+      const namespaces = this.#on(link)
+      // A Redis of nothing but essential values is a store, and judged as one.
+      const isStore =
+        namespaces.length > 0 && namespaces.every(({ settings }) => settings.policy.priority === 'essential')
+      const client = this.#views.get(link)?.evidence(namespaces)
+      const { nodes, learned } = link.health
+      const found = new Map<string, Finding>()
+      for (const node of Object.values(nodes)) {
+        const evidence = {
+          ...{ target: link.target, purpose: isStore ? ('session' as const) : ('cache' as const) },
+          ...{ ...node, learned, client, declaredLimit: link.memoryLimit },
+        }
+        for (const finding of diagnose(evidence)) {
+          const known = found.get(finding.id)
+          if (known === undefined || isWorse(finding, known)) found.set(finding.id, finding)
+        }
+      }
+      return [...found.values()]
+    })
+  }
+
+  #noticeFindings(): void {
+    if (this.#closing !== undefined) return
+    for (const [link, view] of this.#views) view.note(this.#on(link))
+    const { logger } = this.#settings
+    const current = new Map<string, string>()
+    for (const { id, severity, target, title } of this.#findings()) {
+      if (severity === 'info') continue
+      current.set(`${target} ${id}`, severity)
+      if (this.#logged.get(`${target} ${id}`) !== severity) logger.warn({ finding: id, severity, target }, title)
+    }
+    for (const key of this.#logged.keys()) {
+      if (current.has(key)) continue
+      const [target, finding] = key.split(' ')
+      logger.info({ finding, target }, 'finding is gone')
+    }
+    this.#logged = current
+  }
+
   #noticeMode(): void {
     if (this.#closing !== undefined) return
     const { mode, reasons } = this.#judge()
@@ -205,6 +291,10 @@ export class Cache {
       this.#settings.logger.error({ reason }, 'a listener of the event mode threw')
     }
   }
+}
+
+function isWorse(left: Finding, right: Finding): boolean {
+  return severities.indexOf(left.severity) > severities.indexOf(right.severity)
 }
 
 /**

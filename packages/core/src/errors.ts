@@ -80,3 +80,18 @@ export class CacheClosedError extends PlimsollError {
     super('this cache is closed')
   }
 }
+
+/**
+ * Redis takes no writes now, and it is this value's only home: an `essential` namespace without `save`. What was there
+ * before is still there, unless Redis went away in the middle. Answer 503 with Retry-After.
+ */
+export class WriteRefusedError extends PlimsollError {
+  readonly code = 'PLIMSOLL_WRITE_REFUSED'
+  /** When to come back, in seconds. */
+  readonly retryAfter: number
+
+  constructor(namespace: string, reason: string, retryAfter: number) {
+    super(`namespace ${namespace}: the value was not stored: ${reason}; try again in ${retryAfter} s`)
+    this.retryAfter = retryAfter
+  }
+}

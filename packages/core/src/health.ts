@@ -1,5 +1,10 @@
 import type { BreakerState } from './breaker/breaker.ts'
-import type { Mode, Verdict } from './pressure/mode.ts'
+import type { Finding } from './findings/finding.ts'
+import type { Forecast } from './pressure/forecast.ts'
+import type { LearnedLine, MemoryLine } from './pressure/memory-line.ts'
+import { type Mode, modes, type Verdict } from './pressure/mode.ts'
+import type { Restart, Trend } from './pressure/trend.ts'
+import type { Vitals } from './pressure/vitals.ts'
 import type { Counters } from './read/counters.ts'
 
 export interface ModeChange {
@@ -24,18 +29,58 @@ export interface CacheHealth {
   readonly local: { readonly bytes: number; readonly maxBytes: number; readonly entries: number } | undefined
   readonly breakers: { readonly read: BreakerState; readonly write: BreakerState; readonly source: BreakerState }
   readonly source: { readonly running: number; readonly waiting: number; readonly concurrency: number }
-  readonly namespaces: Readonly<Record<string, Counters>>
-  /** Always empty for now. */
-  readonly findings: readonly never[]
+  readonly namespaces: Readonly<Record<string, NamespaceHealth>>
+  /** Each Redis: `main` is the cache's, others are named by the namespace that they belong to. */
+  readonly targets: Readonly<Record<string, TargetHealth>>
+  /** What is wrong with Redis, or will be on a bad night, the worst first. */
+  readonly findings: readonly Finding[]
 }
 
-const order: readonly Mode[] = ['normal', 'conserving', 'shedding', 'read-only', 'local-only']
+export interface NamespaceHealth extends Counters {
+  /** What this process wrote to Redis and is still there, estimated without scanning. */
+  readonly redisBytes: number
+  /** Its share of all that this process wrote there: 0 to 1. */
+  readonly redisShare: number
+  /** `maxRedisBytes`, and what the whole fleet holds of it. */
+  readonly budget: { readonly bytes: number; readonly fleetBytes: number } | undefined
+}
+
+/** How one Redis fares, and what follows from it. */
+export interface TargetHealth {
+  readonly mode: Mode
+  readonly reasons: readonly string[]
+  /** When the mode was entered, in milliseconds of the clock. */
+  readonly since: number
+  readonly breakers: { readonly read: BreakerState; readonly write: BreakerState }
+  readonly status: CacheHealth['redis']['status']
+  readonly writes: {
+    /** Share of `normal` writes that are let through: 0 to 1. */
+    readonly admitted: number
+    readonly refusal: string | undefined
+    readonly refused: number
+    readonly withheld: number
+  }
+  /** Every node that was looked at: one, or each primary of a cluster, numbered in the order of their addresses. */
+  readonly nodes: Readonly<Record<string, NodeHealth>>
+  readonly learned: LearnedLine | undefined
+}
+
+export interface NodeHealth {
+  readonly vitals: Vitals
+  readonly trend: Trend | undefined
+  readonly forecast: Forecast
+  readonly line: MemoryLine | undefined
+  readonly fill: number | undefined
+  readonly canEvict: boolean
+  /** Of the last hour. */
+  readonly restarts: readonly Restart[]
+}
 
 /** The mode of a cache with several Redis is that of the one that fares worst. */
 export function worstOf(verdicts: readonly Verdict[]): Verdict {
   let worst: Verdict = { mode: 'normal', reasons: [] }
   for (const verdict of verdicts) {
-    if (order.indexOf(verdict.mode) > order.indexOf(worst.mode)) worst = verdict
+    if (modes.indexOf(verdict.mode) > modes.indexOf(worst.mode)) worst = verdict
   }
   return worst
 }

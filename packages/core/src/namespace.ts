@@ -12,14 +12,16 @@ import {
   type NamespaceSettings,
   parseGetOptions,
 } from './options/namespace-options.ts'
+import type { Account } from './pressure/account.ts'
 import { CacheAside } from './read/cache-aside.ts'
-import { type Counters, createCounters } from './read/counters.ts'
+import { type Counters, createCounters, createObservations } from './read/counters.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
 import type { Flight } from './read/flight.ts'
 import type { Fetch } from './read/read-parts.ts'
 import type { Source } from './read/source.ts'
 import { Wakeups } from './read/wakeups.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
+import type { NamespaceStatistics } from './statistics.ts'
 import { WriteThrough } from './write/write-through.ts'
 
 export interface NamespaceParts {
@@ -41,6 +43,10 @@ export interface SetOptions {
 /** A kind of value: how it is loaded, saved, kept and for how long. Made by `cache.namespace`. */
 export class Namespace<V> implements LinkedNamespace {
   readonly name: string
+  /** @internal What it holds in Redis; undefined without one. */
+  readonly account: Account | undefined
+  /** @internal The Redis that it is on. */
+  readonly link: RedisLink | undefined
   readonly #local: LocalNamespace<V> | undefined
   readonly #settings: NamespaceSettings<V>
   readonly #source: Source
@@ -48,6 +54,7 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #fences = new Fences<Flight<V>>()
   readonly #wakeups = new Wakeups()
   readonly #counters = createCounters()
+  readonly #observations = createObservations()
   readonly #reading: CacheAside<V>
   readonly #writing: WriteThrough<V>
   readonly #fetch: Fetch<V> | undefined
@@ -77,19 +84,25 @@ export class Namespace<V> implements LinkedNamespace {
       ...{ settings, clock, random, development, keys, codec, keeper, logger, source },
       local: this.#local,
       counters: this.#counters,
+      observations: this.#observations,
       fences: this.#fences,
       wakeups: this.#wakeups,
       id,
     }
-    const remote = link && {
-      commands: link.commands,
-      gate: link.gate,
-      pending: link.pending,
-      clock,
-      channel: link.channelName,
-      sender: link.sender,
-      trusts: (key: string) => link.pending.trusts(id, key),
-    }
+    const account = link?.openAccount(id, policy.priority, settings.maxRedisBytes, keys.value)
+    this.account = account
+    this.link = link
+    const remote = link &&
+      account && {
+        commands: link.commands,
+        gate: link.gate,
+        account,
+        pending: link.pending,
+        clock,
+        channel: link.channelName,
+        sender: link.sender,
+        trusts: (key: string) => link.pending.trusts(id, key),
+      }
     this.#reading = new CacheAside({ ...shared, remote })
     this.#writing = new WriteThrough({ ...shared, remote, observedLoadTime: () => this.#reading.loading.observedTime })
     this.#fetch = fetchOne(settings, source)
@@ -165,6 +178,31 @@ export class Namespace<V> implements LinkedNamespace {
   }
 
   /** @internal */
+  get statistics(): NamespaceStatistics {
+    const { getSeconds, loadSeconds, payloadBytes } = this.#observations
+    const local = this.#local
+    return {
+      target: this.link?.target,
+      counters: this.counters,
+      getSeconds: getSeconds.snapshot(),
+      loadSeconds: loadSeconds.snapshot(),
+      payloadBytes: payloadBytes.snapshot(),
+      local: local && {
+        entries: local.size,
+        bytes: local.bytes,
+        evictions: local.evictions,
+        invalidations: { 'written-elsewhere': local.invalidated, doubt: local.doubted },
+      },
+      earlyExpirations: this.account && { ...this.account.earlyEnds },
+    }
+  }
+
+  /** @internal */
+  get settings(): NamespaceSettings<V> {
+    return this.#settings
+  }
+
+  /** @internal */
   get busy(): boolean {
     return this.#fences.reads + this.#fences.writes > 0
   }
@@ -177,8 +215,9 @@ export class Namespace<V> implements LinkedNamespace {
   /** @internal */
   onInvalidation(key: string): void {
     this.#noteWrite(key)
+    this.account?.gone(key)
     this.#fences.voidKey(key)
-    this.#local?.delete(key)
+    this.#local?.invalidate(key)
   }
 
   /** @internal */

@@ -1,12 +1,20 @@
 import type { Clock } from './clock.ts'
 import { Channel, channelName } from './coherence/channel.ts'
-import type { Message } from './coherence/messages.ts'
+import { heldBytes, learnedLine, type Message } from './coherence/messages.ts'
 import { PendingInvalidations } from './coherence/pending-invalidations.ts'
+import type { CacheHealth, TargetHealth } from './health.ts'
+import { commandSeconds, HistogramCounter } from './histogram.ts'
 import type { CacheSettings } from './options/cache-options.ts'
+import type { Priority } from './options/policy.ts'
 import type { RedisOption } from './options/redis-options.ts'
+import { Account } from './pressure/account.ts'
+import { Ledger } from './pressure/ledger.ts'
 import { judge, type Verdict } from './pressure/mode.ts'
+import { ModeTimes } from './pressure/mode-times.ts'
 import { WriteGate } from './pressure/write-gate.ts'
 import { RedisCommands } from './redis/commands.ts'
+import { RedisPressure } from './redis-pressure.ts'
+import type { TargetStatistics } from './statistics.ts'
 
 /** What a namespace does about news from its Redis. */
 export interface LinkedNamespace {
@@ -20,29 +28,74 @@ export interface LinkedNamespace {
   replay(key: string): Promise<void>
 }
 
-/** One Redis with all that hangs on it: commands, write gate, channel, and the invalidations that it still must take. */
+const noLooks = { ok: 0, denied: 0, failed: 0 }
+const noRestarts = { kept: 0, lost: 0 }
+const noSeconds = new HistogramCounter(commandSeconds).snapshot()
+
+export interface LinkEvents {
+  /** The mode may have changed. */
+  onChange(): void
+  /** Redis was looked at. */
+  onLook(): void
+}
+
+// With fewer connections than this nothing is left for data beside the subscriber and the health connection.
+const leastForHealth = { plain: 3, withReader: 4 }
+
+/** One Redis with all that hangs on it: commands, write gate, memory, channel, and the invalidations that it still must take. */
 export class RedisLink {
+  /** `main`, or the namespace whose own Redis it is. */
+  readonly target: string
+  /** The container's limit in bytes, where it was declared. */
+  readonly memoryLimit: number | undefined
+  readonly pressure: RedisPressure | undefined
   readonly commands: RedisCommands
   readonly gate: WriteGate
   readonly pending: PendingInvalidations
   readonly sender: string
   readonly channelName: string
+  readonly #clock: Clock
+  readonly #times: ModeTimes
   readonly #channel: Channel | undefined
   readonly #namespaces = new Map<string, LinkedNamespace>()
 
-  constructor(option: RedisOption, settings: CacheSettings, sender: string, onChange: () => void) {
-    const { clock, logger, name } = settings
+  constructor(
+    target: string,
+    option: RedisOption,
+    memoryLimit: number | undefined,
+    settings: CacheSettings,
+    sender: string,
+    events: LinkEvents,
+  ) {
+    const { clock, random, logger, name, maxConnections } = settings
+    this.target = target
+    this.memoryLimit = memoryLimit
+    this.#times = new ModeTimes(clock)
+    const onChange = () => {
+      this.#times.note(this.verdict.mode)
+      events.onChange()
+    }
     this.sender = sender
+    this.#clock = clock
     this.channelName = channelName(name)
-    this.gate = new WriteGate(clock, onChange)
+    this.gate = new WriteGate(clock, random, () => {
+      this.pressure?.noteRefusal()
+      onChange()
+    })
     const subscribes = settings.invalidation === 'pubsub'
+    const hasReader = typeof option === 'object' && 'reader' in option && option.reader !== undefined
+    const room = maxConnections >= (hasReader ? leastForHealth.withReader : leastForHealth.plain) - (subscribes ? 0 : 1)
+    if (!room && settings.pressure !== false) {
+      logger.warn({ maxConnections }, 'no connection is left to look at the memory of Redis: raise maxConnections')
+    }
+    const pressure = room && settings.pressure
     this.commands = new RedisCommands(
       option,
       {
         cacheName: name,
         commandTimeout: settings.commandTimeout,
         connectTimeout: settings.connectTimeout,
-        connections: settings.maxConnections - (subscribes ? 1 : 0),
+        connections: maxConnections - (subscribes ? 1 : 0) - (pressure ? 1 : 0),
         readerLag: settings.readerLag,
         logger,
       },
@@ -61,6 +114,20 @@ export class RedisLink {
       await this.#namespaces.get(namespace)?.replay(key)
     })
     this.#channel = subscribes ? this.#openChannel(name, clock, logger) : undefined
+    if (pressure) {
+      const tell = (message: string) => void this.commands.publish(this.channelName, message).catch(() => {})
+      this.pressure = new RedisPressure({
+        ...{ cacheName: name, clock, random, declared: memoryLimit, gate: this.gate },
+        settings: pressure,
+        topology: this.commands.topology,
+        onLook: () => {
+          onChange()
+          events.onLook()
+        },
+        tellLine: (text) => tell(learnedLine(sender, text)),
+        tellBytes: (namespace, bytes) => tell(heldBytes(sender, namespace, bytes)),
+      })
+    }
   }
 
   get channel(): 'off' | 'connected' | 'lost' {
@@ -69,11 +136,66 @@ export class RedisLink {
   }
 
   get connections(): number {
-    return this.commands.connections + (this.#channel === undefined ? 0 : 1)
+    return this.commands.connections + (this.#channel === undefined ? 0 : 1) + (this.pressure === undefined ? 0 : 1)
   }
 
   get verdict(): Verdict {
-    return judge({ readable: this.commands.readable, writable: this.commands.writable, refusal: this.gate.refusal })
+    return judge({
+      readable: this.commands.readable,
+      writable: this.commands.writable,
+      refusal: this.gate.refusal,
+      memory: this.pressure?.memory ?? 'normal',
+      memoryReasons: this.pressure?.watch.reasons ?? [],
+    })
+  }
+
+  get status(): CacheHealth['redis']['status'] {
+    if (this.commands.ready) return 'ready'
+    return this.commands.starting ? 'connecting' : 'unavailable'
+  }
+
+  get health(): TargetHealth {
+    const { gate, pressure } = this
+    return {
+      ...this.verdict,
+      since: this.#times.since,
+      breakers: this.commands.breakers,
+      status: this.status,
+      writes: {
+        admitted: gate.admitted,
+        refusal: gate.refusal,
+        refused: gate.refused,
+        withheld: gate.withheld,
+      },
+      nodes: pressure?.watch.view() ?? {},
+      learned: pressure?.watch.learned,
+    }
+  }
+
+  get statistics(): TargetStatistics {
+    const { gate, pressure } = this
+    return {
+      ...this.commands.statistics,
+      refusedWrites: gate.refused,
+      withheldWrites: gate.withheld,
+      looks: pressure?.looks ?? noLooks,
+      lookSeconds: pressure?.lookSeconds.snapshot() ?? noSeconds,
+      restarts: pressure?.watch.restarts ?? noRestarts,
+      secondsInMode: this.#times.seconds,
+      nodes: pressure?.watch.totals() ?? {},
+    }
+  }
+
+  /** The books of a namespace: what it may write here, and what it holds. */
+  openAccount(id: string, priority: Priority, budget: number | undefined, redisKey: (key: string) => string): Account {
+    if (this.pressure !== undefined) return this.pressure.open(id, priority, budget, redisKey)
+    return new Account(id, priority, budget, {
+      clock: this.#clock,
+      ledger: new Ledger(),
+      memory: 'normal',
+      evicts: false,
+      wrote: () => {},
+    })
   }
 
   /**
@@ -90,6 +212,7 @@ export class RedisLink {
 
   close(): void {
     this.pending.close()
+    this.pressure?.close()
     this.#channel?.close()
     this.commands.close()
   }
@@ -116,6 +239,14 @@ export class RedisLink {
 
   #onMessage(message: Message): void {
     if (message.kind === 'heartbeat') return
+    if (message.kind === 'line') {
+      this.pressure?.heardLine(message.text)
+      return
+    }
+    if (message.kind === 'bytes') {
+      if (message.sender !== this.sender) this.pressure?.heardBytes(message.sender, message.namespace, message.bytes)
+      return
+    }
     const namespace = this.#namespaces.get(message.namespace)
     if (message.kind === 'invalidate' && message.sender !== this.sender) namespace?.onInvalidation(message.key)
     // Whoever waited for a load may go on after a write too.

@@ -20,8 +20,11 @@ export interface Packed {
 }
 
 export interface Codec<V> {
-  /** Serializes once, and deflates off the event loop. Undefined for what is larger than `maxValueBytes`. */
-  pack(value: V | undefined): Promise<Packed | undefined>
+  /**
+   * Serializes once, and deflates off the event loop: from `compression.threshold` bytes on, or `compressFrom` where that
+   * is less. Undefined for what is larger than `maxValueBytes`.
+   */
+  pack(value: V | undefined, compressFrom?: number): Promise<Packed | undefined>
   /** Never throws: what cannot be read is a reason. Asynchronous only where the schema is. */
   decode(bytes: Buffer): Entry<V> | Unreadable | Promise<Entry<V> | Unreadable>
   /**
@@ -52,12 +55,15 @@ export function createCodec<V>(
   const { compression, maxValueBytes } = policy
   const isJson = policy.serializer === 'json'
 
-  async function pack(value: V | undefined): Promise<Packed | undefined> {
+  async function pack(
+    value: V | undefined,
+    compressFrom = Number.POSITIVE_INFINITY,
+  ): Promise<Packed | undefined> {
     if (value === undefined) return { payload: nothing, flags: flags.none | flag, rawBytes: 0 }
     const raw = asBuffer(serializer.serialize(value))
     if (raw.length >= largeBytes) onLarge(raw.length, raw.length <= maxValueBytes)
     if (raw.length > maxValueBytes) return undefined
-    if (compression !== false && raw.length >= compression.threshold) {
+    if (compression !== false && raw.length >= Math.min(compression.threshold, compressFrom)) {
       const deflated = await deflate(raw, { level: constants.Z_BEST_SPEED })
       if (deflated.length < raw.length * worthwhile) {
         return { payload: deflated, flags: flags.deflated | flag, rawBytes: raw.length }

@@ -91,6 +91,9 @@ export class LocalNamespace<V> {
   #epoch = 0
   hits = 0
   evictions = 0
+  /** Entries that were dropped because another process wrote their key, and those that writes may have been missed for. */
+  invalidated = 0
+  doubted = 0
 
   constructor(tier: LocalTier, clock: Clock, clone: boolean) {
     this.#tier = tier
@@ -99,6 +102,9 @@ export class LocalNamespace<V> {
     this.#entries = new LRUCache<string, LocalEntry<V>>({
       maxSize: tier.maxBytes,
       maxEntrySize: Math.floor(tier.maxBytes / largestShare),
+      dispose: (_entry, _key, reason) => {
+        if (reason === 'evict') this.evictions += 1
+      },
     })
   }
 
@@ -164,14 +170,22 @@ export class LocalNamespace<V> {
     this.#tier.account(this.#entries.calculatedSize - before)
   }
 
-  delete(key: string): void {
+  /** Whether there was one. */
+  delete(key: string): boolean {
     const before = this.#entries.calculatedSize
-    this.#entries.delete(key)
+    const deleted = this.#entries.delete(key)
     this.#tier.account(this.#entries.calculatedSize - before)
+    return deleted
+  }
+
+  /** Another process wrote the key. */
+  invalidate(key: string): void {
+    if (this.delete(key)) this.invalidated += 1
   }
 
   distrust(): void {
     this.#epoch += 1
+    this.doubted += this.#entries.size
   }
 
   clear(): void {
@@ -184,7 +198,6 @@ export class LocalNamespace<V> {
   evictOldest(): number {
     const before = this.#entries.calculatedSize
     if (this.#entries.pop() === undefined) return 0
-    this.evictions += 1
     return before - this.#entries.calculatedSize
   }
 }

@@ -6,6 +6,7 @@ import { guard, type Logger, silentLogger } from './logger.ts'
 import { defaultLocalBytes } from './memory-limit.ts'
 import { toOptionIssues } from './option-issues.ts'
 import { cascade, duration, orFalse, type Policy, type PolicyOptions, policyShape, size, whole } from './policy.ts'
+import { type PressureOptions, type PressureSettings, pressureSchema, pressureSettings } from './pressure-options.ts'
 import { type RedisOption, redisOptionSchema } from './redis-options.ts'
 import type { Size } from './size.ts'
 
@@ -42,6 +43,10 @@ export interface CacheOptions extends PolicyOptions {
   local?: LocalOptions | false | undefined
   /** One bulkhead a process, shared by all namespaces that have none of their own. */
   source?: SourceOptions | undefined
+  /** The memory limit of the container that Redis runs in, where it has one: nothing that Redis says gives it away. */
+  memoryLimit?: Size | undefined
+  /** When Redis counts as too full; `false` leaves its memory unwatched, and only a refused write is noticed. */
+  pressure?: PressureOptions | false | undefined
   /** How other processes hear of writes. With `false` they may serve the older value for `local.ttl`. Default `pubsub`. */
   invalidation?: 'pubsub' | false | undefined
   /** pino's shape. Nothing is logged without it. */
@@ -59,6 +64,8 @@ export interface CacheSettings {
   readonly readerLag: number
   readonly local: { readonly maxBytes: number; readonly ttl: number; readonly clone: boolean } | false
   readonly source: { readonly concurrency: number; readonly queue: number }
+  readonly memoryLimit: number | undefined
+  readonly pressure: PressureSettings | false
   readonly invalidation: 'pubsub' | false
   readonly logger: Logger
   readonly clock: Clock
@@ -69,6 +76,8 @@ export interface CacheSettings {
 export const nameSchema = z.string({ error: 'expected a name' }).regex(/^[A-Za-z0-9_.-]{1,64}$/, {
   error: 'expected 1 to 64 letters, digits, "_", "." or "-"',
 })
+
+export const memoryLimitSchema = size('1Mi', '65536Gi').optional()
 
 export const sourceSchema = z.strictObject(
   { concurrency: whole(1, 10_000).optional(), queue: whole(0, 1_000_000).optional() },
@@ -96,6 +105,8 @@ const schema = z.strictObject({
     }),
   ).optional(),
   source: sourceSchema.optional(),
+  memoryLimit: memoryLimitSchema,
+  pressure: pressureSchema.optional(),
   invalidation: z.union([z.literal('pubsub'), z.literal(false)], { error: 'expected "pubsub" or false' }).optional(),
   logger: z
     .custom<Logger>((value) => hasMethods(value, 'debug', 'info', 'warn', 'error'), {
@@ -127,6 +138,8 @@ export function parseCacheOptions(options: CacheOptions): CacheSettings {
     readerLag: given.readerLag ?? 1_000,
     local: given.local === false ? false : localSettings(given.local ?? {}),
     source: { concurrency: given.source?.concurrency ?? 32, queue: given.source?.queue ?? 1_000 },
+    memoryLimit: given.memoryLimit,
+    pressure: given.pressure === false ? false : pressureSettings(given.pressure ?? {}),
     invalidation: given.invalidation ?? 'pubsub',
     logger: given.logger === undefined ? silentLogger : guard(given.logger),
     clock: given.clock ?? systemClock,

@@ -1,11 +1,12 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { z } from 'zod'
 import { InvalidArgumentError, InvalidOptionsError, type OptionIssue } from '../errors.ts'
-import { type CacheSettings, nameSchema, type SourceOptions, sourceSchema } from './cache-options.ts'
+import { type CacheSettings, memoryLimitSchema, nameSchema, type SourceOptions, sourceSchema } from './cache-options.ts'
 import type { Duration } from './duration.ts'
 import { toOptionIssues } from './option-issues.ts'
-import { cascade, duration, orFalse, type Policy, type PolicyOptions, policyShape, whole } from './policy.ts'
+import { cascade, duration, orFalse, type Policy, type PolicyOptions, policyShape, size, whole } from './policy.ts'
 import { type RedisOption, redisOptionSchema } from './redis-options.ts'
+import type { Size } from './size.ts'
 
 /** What a load may look at and decide. */
 export interface LoadContext<V> {
@@ -51,6 +52,10 @@ export interface NamespaceOptions<V> extends PolicyOptions {
   source?: SourceOptions | undefined
   /** A Redis of this namespace's own, with its own connections: sessions do not belong beside a cache that evicts. */
   redis?: RedisOption | undefined
+  /** The memory limit of the container that this namespace's own Redis runs in. */
+  memoryLimit?: Size | undefined
+  /** What all processes together may hold in Redis for this namespace; beyond it what they load stays with them. */
+  maxRedisBytes?: Size | undefined
 }
 
 export interface NamespaceSettings<V> {
@@ -63,6 +68,8 @@ export interface NamespaceSettings<V> {
   readonly local: { readonly ttl: number; readonly clone: boolean } | false
   readonly source: { readonly concurrency: number; readonly queue: number } | undefined
   readonly redis: RedisOption | undefined
+  readonly memoryLimit: number | undefined
+  readonly maxRedisBytes: number | undefined
   readonly policy: Policy
 }
 
@@ -93,12 +100,18 @@ const schema = z.strictObject({
   ).optional(),
   source: sourceSchema.optional(),
   redis: redisOptionSchema.optional(),
+  memoryLimit: memoryLimitSchema,
+  maxRedisBytes: size('1Ki', '65536Gi').optional(),
 })
 
 /** @throws InvalidOptionsError listing every wrong option. */
 export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: CacheSettings): NamespaceSettings<V> {
   const parsed = schema.safeParse(options)
-  const issues = [...(parsed.success ? [] : toOptionIssues(parsed.error)), ...nowhereToKeep(options, cache)]
+  const issues = [
+    ...(parsed.success ? [] : toOptionIssues(parsed.error)),
+    ...nowhereToKeep(options, cache),
+    ...limitOfNone(options),
+  ]
   if (!parsed.success || issues.length > 0) throw new InvalidOptionsError('namespace', issues)
   const given = parsed.data
   const local = given.local === false || cache.local === false ? false : { ...cache.local, ...given.local }
@@ -115,6 +128,8 @@ export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: Ca
       queue: given.source.queue ?? cache.source.queue,
     },
     redis: given.redis,
+    memoryLimit: given.memoryLimit,
+    maxRedisBytes: given.maxRedisBytes,
     policy: cascade(cache.policy, given),
   }
 }
@@ -127,6 +142,13 @@ function nowhereToKeep(
   if (isLocal || cache.redis !== undefined || options?.redis !== undefined) return []
   const expected = 'without redis the local tier is the only place to keep values; it cannot be false'
   return [{ path: 'local', expected }]
+}
+
+function limitOfNone(options: { memoryLimit?: unknown; redis?: unknown } | null | undefined): OptionIssue[] {
+  if (options?.memoryLimit === undefined || options.redis !== undefined) return []
+  return [
+    { path: 'memoryLimit', expected: 'belongs to a Redis of its own (redis); that of the cache has its own limit' },
+  ]
 }
 
 /** What one `get` may set for itself. */

@@ -81,7 +81,7 @@ export const whole = (least: number, most: number) =>
     .min(least, { error: `expected a whole number from ${least} to ${most}` })
     .max(most, { error: `expected a whole number from ${least} to ${most}` })
 
-const share = (least: number, most: number) =>
+export const share = (least: number, most: number) =>
   z
     .number({ error: `expected a number from ${least} to ${most}` })
     .min(least, { error: `expected a number from ${least} to ${most}` })

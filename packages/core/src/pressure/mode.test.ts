@@ -27,5 +27,13 @@ test.each([
     { readable: true, writable: true, refusal: 'noreplicas' as const },
   ],
 ])('judges %s with %j', (mode, reasons, evidence) => {
-  expect(judge(evidence)).toEqual({ mode, reasons })
+  expect(judge({ memory: 'normal', memoryReasons: [], ...evidence })).toEqual({ mode, reasons })
+})
+
+test('memory decides where nothing is worse', () => {
+  const well = { readable: true, writable: true, refusal: undefined }
+  const memory = { memory: 'shedding' as const, memoryReasons: ['memory is at 91 % of its limit'] }
+  expect(judge({ ...well, ...memory })).toEqual({ mode: 'shedding', reasons: memory.memoryReasons })
+  expect(judge({ ...well, ...memory, refusal: 'oom' }).mode).toBe('read-only')
+  expect(judge({ ...well, ...memory, readable: false }).mode).toBe('local-only')
 })

@@ -28,6 +28,7 @@ export class CacheAside<V> implements KeyReadOwner<V> {
     }
     const joined = fences.findRead(key)
     if (joined !== undefined) {
+      this.#parts.counters.joined += 1
       fetch?.dropOut(key)
       return this.#share(joined.join(clock.now()))
     }
@@ -36,9 +37,10 @@ export class CacheAside<V> implements KeyReadOwner<V> {
   }
 
   /** @internal A fresh hit ends here, without a promise but the caller's. All else goes the long way. */
-  onValue(read: KeyRead<V>, bytes: Buffer | null): void {
+  onValue(read: KeyRead<V>, bytes: Buffer | null, seconds: number): void {
     const look = this.#passage?.look(read, bytes)
     if (look === 'answered') {
+      this.#parts.observations.getSeconds.observe(seconds)
       read.fetch?.dropOut(read.key)
       this.#parts.fences.closeRead(read.key, read.flight)
     } else void this.#travel(read, look)
@@ -93,6 +95,7 @@ export class CacheAside<V> implements KeyReadOwner<V> {
   /** `look`: what was found in Redis, undefined where there is none. */
   async #travel(read: KeyRead<V>, look: Look<V> | Promise<Look<V>> | undefined): Promise<void> {
     const { flight, key, fetch, kept } = read
+    if (flight.wanted) this.#observe(read)
     try {
       const passed =
         this.#passage === undefined || look === undefined
@@ -100,18 +103,29 @@ export class CacheAside<V> implements KeyReadOwner<V> {
           : await this.#passage.pass(read, await look)
       if (passed === 'answered') return
       if (fetch === undefined) {
-        if (flight.wanted) this.#parts.counters.misses += 1
+        if (flight.wanted && !flight.settled) {
+          this.#parts.counters.misses += 1
+          this.#parts.counters.missesAnswered += 1
+        }
         flight.answer(undefined)
         return
       }
       await this.loading.run(read, fetch, passed.reserve, passed.right)
     } catch (error) {
+      if (flight.wanted && !flight.settled) this.#parts.counters.getErrors += 1
       flight.fail(error)
     } finally {
       fetch?.dropOut(key)
       this.#parts.fences.closeRead(key, flight)
       if (!flight.settled) this.#lookAgain(read)
     }
+  }
+
+  /** Notes how long the caller waits, until whoever answers does. */
+  #observe({ flight, started }: KeyRead<V>): void {
+    const { clock, observations } = this.#parts
+    const note = () => observations.getSeconds.observe(Math.max(0, clock.now() - started) / 1_000)
+    flight.promise.then(note, note)
   }
 
   /** A refresh that gave up leaves those who joined it at the last moment without an answer. */

@@ -2,12 +2,13 @@ import type { LocalEntry } from '../local/local-tier.ts'
 import type { CallSettings } from '../options/namespace-options.ts'
 import type { Policy } from '../options/policy.ts'
 import type { Reader } from '../redis/shared-reads.ts'
+import type { SkipReason } from './counters.ts'
 import type { Flight } from './flight.ts'
 import type { Fetch } from './read-parts.ts'
 
 /** Who goes on when Redis has answered. */
 export interface KeyReadOwner<V> {
-  onValue(read: KeyRead<V>, bytes: Buffer | null): void
+  onValue(read: KeyRead<V>, bytes: Buffer | null, seconds: number): void
   onTrouble(read: KeyRead<V>): void
 }
 
@@ -21,6 +22,8 @@ export class KeyRead<V> implements Reader {
   readonly kept: LocalEntry<V> | undefined
   readonly flight: Flight<V>
   readonly started: number
+  /** Why what is loaded will not be stored, where there is no right to. */
+  hindrance: SkipReason = 'contended'
   readonly #owner: KeyReadOwner<V>
 
   constructor(
@@ -47,8 +50,8 @@ export class KeyRead<V> implements Reader {
     return this.call.policy
   }
 
-  onValue(bytes: Buffer | null): void {
-    this.#owner.onValue(this, bytes)
+  onValue(bytes: Buffer | null, seconds: number): void {
+    this.#owner.onValue(this, bytes, seconds)
   }
 
   onTrouble(): void {

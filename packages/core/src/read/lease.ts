@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { wake } from '../coherence/messages.ts'
 import { freshUntilBytes } from '../entry/envelope.ts'
-import type { WriteGate } from '../pressure/write-gate.ts'
+import type { Account } from '../pressure/account.ts'
+import type { Withheld, WriteGate } from '../pressure/write-gate.ts'
 import type { Budget } from '../redis/budget.ts'
 import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
+import type { SkipReason } from './counters.ts'
 
 export const newToken = (): string => randomBytes(12).toString('base64url')
 
@@ -17,6 +19,7 @@ export function seenOf(bytes: Buffer | null | undefined): Buffer {
 export interface LeaseContext {
   readonly commands: RedisCommands
   readonly gate: WriteGate
+  readonly account: Account
   readonly clock: Clock
   readonly channel: string
   readonly sender: string
@@ -45,15 +48,17 @@ export class Lease {
   }
 
   /** Stores the entry if the lease still lives. */
-  async store(entry: Buffer, ttl: number): Promise<boolean> {
+  async store(entry: Buffer, ttl: number): Promise<'stored' | SkipReason> {
     this.#stop()
     const { commands, gate, channel } = this.#context
-    const outcome = await gate.run(() =>
+    // The lease was admitted for this store: a second draw would make the load in vain for all who wait.
+    const outcome = await gate.run('essential', () =>
       commands.storeUnderLease(this.#keys, this.token, entry, ttl, channel, this.#wakeMessage, commands.budget()),
     )
     // A withheld store left the lease where it was, a refused one has freed it in its script.
     if (outcome === 'withheld') await this.release()
-    return outcome === true
+    if (outcome === 'withheld' || outcome === 'refused') return reasonOf(outcome, gate)
+    return outcome ? 'stored' : 'contended'
   }
 
   async release(): Promise<void> {
@@ -93,7 +98,7 @@ export type LeaseOutcome =
   | { readonly kind: 'arrived'; readonly value: Buffer }
   | { readonly kind: 'held' }
   /** Redis refuses writes, does not answer, or is not asked: load without a lease, and keep the value locally. */
-  | { readonly kind: 'refused' }
+  | { readonly kind: 'refused'; readonly reason: SkipReason }
 
 /** `wait` records with the lease that somebody is to be woken when it ends. */
 export async function acquireLease(
@@ -106,17 +111,26 @@ export async function acquireLease(
   wait: boolean,
   budget: Budget,
 ): Promise<LeaseOutcome> {
-  if (budget.left <= 0) return { kind: 'refused' }
+  if (budget.left <= 0) return { kind: 'refused', reason: 'degraded' }
   const token = newToken()
   try {
     const outcome = await context.gate.run(
+      context.account.claim(),
       () => context.commands.acquireLease(keys, token, ttl, seen, wait, budget),
       (reply) => reply.kind === 'acquired',
     )
-    if (outcome === 'withheld' || outcome === 'refused') return { kind: 'refused' }
+    if (outcome === 'withheld' || outcome === 'refused') {
+      return { kind: 'refused', reason: reasonOf(outcome, context.gate) }
+    }
     if (outcome.kind !== 'acquired') return outcome
     return { kind: 'acquired', lease: new Lease(context, namespace, key, keys, token, ttl) }
   } catch {
-    return { kind: 'refused' }
+    return { kind: 'refused', reason: 'degraded' }
   }
+}
+
+/** Why the gate did not let a store through. */
+export function reasonOf(outcome: Withheld, gate: WriteGate): SkipReason {
+  if (outcome === 'refused') return gate.refusal === 'oom' ? 'oom' : 'degraded'
+  return gate.open ? 'admission' : 'degraded'
 }

@@ -2,13 +2,15 @@ import { seal } from '../entry/codec.ts'
 import type { Times } from '../entry/envelope.ts'
 import { assertPreserved } from '../entry/preserved.ts'
 import { timesOf } from '../entry/times.ts'
-import { SourceUnavailableError } from '../errors.ts'
+import { LoadTimeoutError, SourceOverloadedError, SourceUnavailableError } from '../errors.ts'
 import type { Policy } from '../options/policy.ts'
+import { economise } from '../pressure/economy.ts'
+import { countSkip, type SkipReason } from './counters.ts'
 import { isTimeToRefresh } from './early-expiration.ts'
 import { FailureBackoff } from './failure-backoff.ts'
 import type { Flight } from './flight.ts'
 import type { KeyRead } from './key-read.ts'
-import type { Lease } from './lease.ts'
+import { type Lease, reasonOf } from './lease.ts'
 import { Context } from './load-context.ts'
 import { type Fetch, handOut, type ReadParts, type Reserve } from './read-parts.ts'
 
@@ -39,8 +41,9 @@ export class Loading<V> {
 
   async run(read: KeyRead<V>, fetch: Fetch<V>, reserve: Reserve<V> | undefined, right: StoringRight): Promise<void> {
     const { flight, key, policy } = read
-    const { clock, counters, development, codec, settings } = this.#parts
-    if (!flight.settled && flight.wanted) counters.misses += 1
+    const { clock, counters, observations, development, codec, settings } = this.#parts
+    const asked = !flight.settled && flight.wanted
+    if (asked) counters.misses += 1
     const soft =
       reserve === undefined
         ? undefined
@@ -54,17 +57,36 @@ export class Loading<V> {
       const loadTime = Math.max(1, clock.now() - started)
       this.failures.forget(key)
       this.observe(loadTime)
+      observations.loadSeconds.observe(loadTime / 1_000)
       if (development && value !== undefined) await assertPreserved(codec, value, settings.name)
+      counters.loadsDone += 1
+      if (asked && !flight.settled) counters[read.hindrance === 'unreachable' ? 'bypasses' : 'missesAnswered'] += 1
       await this.#settle(read, value, smooth(reserve?.loadTime ?? 0, loadTime), context, right)
     } catch (error) {
-      counters.loadErrors += 1
+      this.#countFailure(error, clock.now() - started)
       if (typeof right === 'object') right.release().catch(() => {})
       // Being turned away says nothing of the key, and a note that were renewed at each failure would never end.
       if (!(error instanceof SourceUnavailableError) && !this.failures.has(key)) this.failures.note(key)
-      if (reserve === undefined || !this.answerReserve(read, reserve)) flight.fail(error)
+      if (reserve === undefined || !this.answerReserve(read, reserve)) {
+        if (asked && !flight.settled) counters.getErrors += 1
+        flight.fail(error)
+      }
     } finally {
       clock.clearTimeout(soft)
     }
+  }
+
+  #countFailure(error: unknown, milliseconds: number): void {
+    const { counters, observations } = this.#parts
+    counters.loadErrors += 1
+    const turnedAway = error instanceof SourceOverloadedError
+    if (turnedAway) counters.loadsTurnedAway += 1
+    if (turnedAway || error instanceof SourceUnavailableError) {
+      counters.loadsShed += 1
+      return
+    }
+    if (error instanceof LoadTimeoutError) counters.loadTimeouts += 1
+    observations.loadSeconds.observe(milliseconds / 1_000)
   }
 
   /** Whether a fresh value is due to be refreshed before its time; drawn anew for each get. */
@@ -72,7 +94,7 @@ export class Loading<V> {
     const { random, remote, counters } = this.#parts
     if (policy.earlyExpiration === false || times.loadTime === 0) return false
     // While writes are held back every load is this process's own: none is to be made before its time.
-    if (remote !== undefined && !remote.gate.open) return false
+    if (remote !== undefined && !remote.gate.wide) return false
     const early = isTimeToRefresh(now, times, policy.earlyExpiration.beta, random)
     if (early) counters.earlyRefreshes += 1
     return early
@@ -99,7 +121,7 @@ export class Loading<V> {
   }
 
   async #settle(
-    { flight, key, policy }: KeyRead<V>,
+    { flight, key, policy, hindrance }: KeyRead<V>,
     value: V | undefined,
     loadTime: number,
     context: Context<V>,
@@ -113,18 +135,20 @@ export class Loading<V> {
     // What is kept nowhere is the answer to those who asked before it, and to nobody after.
     else if (!lasts) fences.closeRead(key, flight)
     flight.answer(value)
-    let stored = false
+    let outcome: 'stored' | SkipReason = right === 'none' ? hindrance : 'contended'
     try {
-      if (storable) stored = await this.#store(flight, key, value, times, right)
+      if (storable) outcome = await this.#store(flight, key, value, times, right)
       else if (typeof right === 'object') await right.release()
     } catch {
+      outcome = 'degraded'
       // The caller has the value; Redis will be asked again when the next one wants it. A lease must end all the same.
       if (typeof right === 'object') right.release().catch(() => {})
     }
     // What Redis did not take after all must serve for its whole time.
-    if (storable && !stored && !flight.voided) keeper.keep(key, value, times, policy, false)
+    if (storable && outcome !== 'stored' && !flight.voided) keeper.keep(key, value, times, policy, false)
     if (remote === undefined) return
-    if (stored) counters.stores += 1
+    if (outcome === 'stored') counters.stores += 1
+    else if (lasts) countSkip(counters, outcome)
     else counters.storesSkipped += 1
   }
 
@@ -139,26 +163,42 @@ export class Loading<V> {
     value: V | undefined,
     times: Times,
     right: Lease | 'plain',
-  ): Promise<boolean> {
-    const { remote, clock, codec, keys } = this.#parts
+  ): Promise<'stored' | SkipReason> {
+    const { remote, clock, codec, observations } = this.#parts
+    if (remote === undefined) return 'unreachable'
+    const economy = remote.account.economy()
     let packed: Awaited<ReturnType<typeof codec.pack>>
+    let unfit: SkipReason = 'oversize'
     try {
-      packed = await codec.pack(value)
+      packed = await codec.pack(value, economy.compressFrom)
     } catch {
       packed = undefined
+      unfit = 'unserializable'
     }
-    const life = Math.ceil(times.expiresAt - clock.now())
-    if (packed === undefined || remote === undefined || life <= 0) {
+    const remoteTimes = economise(times, economy)
+    const life = Math.ceil(remoteTimes.expiresAt - clock.now())
+    if (packed === undefined || packed.payload.length > economy.largest || life <= 0) {
       if (typeof right === 'object') await right.release()
-      return false
+      return life <= 0 ? 'degraded' : unfit
     }
-    const bytes = seal(packed, times)
-    if (typeof right === 'object') return await right.store(bytes, life)
+    const bytes = seal(packed, remoteTimes)
+    const outcome =
+      typeof right === 'object' ? await right.store(bytes, life) : await this.#storePlainly(flight, key, bytes, life)
+    if (outcome === 'stored') {
+      observations.payloadBytes.observe(bytes.length)
+      remote.account.stored(key, bytes.length, remoteTimes.expiresAt)
+    }
+    return outcome
+  }
+
+  async #storePlainly(flight: Flight<V>, key: string, bytes: Buffer, life: number): Promise<'stored' | SkipReason> {
+    const { remote, keys } = this.#parts
     // Packing may have taken a while.
-    if (!this.#mayStore(flight, key, right)) return false
-    const { commands } = remote
+    if (remote === undefined || !this.#mayStore(flight, key, 'plain')) return 'contended'
+    const { commands, gate, account } = remote
     const entry = { value: keys.value(key), lease: keys.lease(key) }
-    return (await remote.gate.run(() => commands.store(entry, bytes, life, commands.budget()))) === undefined
+    const withheld = await gate.run(account.claim(), () => commands.store(entry, bytes, life, commands.budget()))
+    return withheld === undefined ? 'stored' : reasonOf(withheld, gate)
   }
 }
 

@@ -7,7 +7,7 @@ import type { LocalKeeper } from '../local/local-keeper.ts'
 import type { LocalNamespace } from '../local/local-tier.ts'
 import type { Logger } from '../options/logger.ts'
 import type { NamespaceSettings } from '../options/namespace-options.ts'
-import type { Counters } from './counters.ts'
+import type { Counters, Observations } from './counters.ts'
 import type { Flight } from './flight.ts'
 import type { LeaseContext } from './lease.ts'
 import type { Context } from './load-context.ts'
@@ -39,6 +39,7 @@ export interface ReadParts<V> {
   readonly fences: Fences<Flight<V>>
   readonly wakeups: Wakeups
   readonly counters: Counters
+  readonly observations: Observations
 }
 
 /** Asks the source for one key. A batch shares one call among several flights, and must hear of those that drop out. */

@@ -35,7 +35,10 @@ export class RedisPassage<V> {
 
   /** Reads what Redis answered. Where that is a fresh entry, the callers have it when this returns. */
   look(read: KeyRead<V>, bytes: Buffer | null): Look<V> | Promise<Look<V>> | 'answered' {
-    if (bytes === null) return absent
+    if (bytes === null) {
+      this.#remote.account.absent(read.key)
+      return absent
+    }
     const decoded = this.#parts.codec.decode(bytes)
     if (decoded instanceof Promise || typeof decoded === 'string') return this.#toLook(decoded, bytes)
     const now = this.#parts.clock.now()
@@ -73,7 +76,10 @@ export class RedisPassage<V> {
       const wait = !flight.settled
       const outcome = await acquireLease(this.#remote, id, key, entryKeys, policy.lease.ttl, seen, wait, budget)
       if (outcome.kind === 'acquired') return { reserve, right: outcome.lease }
-      if (outcome.kind === 'refused') return { reserve, right: 'none' }
+      if (outcome.kind === 'refused') {
+        read.hindrance = outcome.reason
+        return { reserve, right: 'none' }
+      }
       if (outcome.kind === 'arrived') {
         look = await this.#toLook(this.#parts.codec.decode(outcome.value), outcome.value)
         continue
@@ -85,6 +91,7 @@ export class RedisPassage<V> {
       await this.#waitForOther(key, until)
     }
     counters.redisTroubles += 1
+    read.hindrance = 'unreachable'
     return this.#answerKept(read) ? 'answered' : { reserve, right: 'none' }
   }
 
@@ -122,7 +129,10 @@ export class RedisPassage<V> {
     const { counters, keeper } = this.#parts
     if (now >= entry.freshUntil) return false
     if (!flight.wanted && kept?.freshUntil === entry.freshUntil) return false
-    if (flight.wanted && !flight.settled) counters.redisHits += 1
+    if (flight.wanted && !flight.settled) {
+      counters.redisHits += 1
+      if (entry.value === undefined) counters.negativeHits += 1
+    }
     this.#loading.observe(entry.loadTime)
     if (!flight.voided) keeper.keep(key, entry.value, entry, policy, true)
     flight.answer(entry.value)

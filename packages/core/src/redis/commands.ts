@@ -2,6 +2,7 @@ import type { BreakerState } from '../breaker/breaker.ts'
 import type { Logger } from '../options/logger.ts'
 import type { RedisOption } from '../options/redis-options.ts'
 import { Budget } from './budget.ts'
+import { CommandCounts, type CommandStatistics } from './command-counts.ts'
 import { Endpoint } from './endpoint.ts'
 import { RecentWrites } from './recent-writes.ts'
 import * as scripts from './scripts.ts'
@@ -47,6 +48,7 @@ export class RedisCommands {
   readonly #readerReads: SharedReads | undefined
   readonly #fallbackReads: SharedReads | undefined
   readonly #recentWrites: RecentWrites | undefined
+  readonly #counts = new CommandCounts()
   readonly #settings: CommandSettings
 
   constructor(option: RedisOption, settings: CommandSettings, events: RedisEvents) {
@@ -80,17 +82,20 @@ export class RedisCommands {
           if (state === 'open' && previous === 'closed')
             settings.logger.warn(details, `Redis ${role}: ${breaker} breaker opened`)
           else if (state === 'closed') settings.logger.info(details, `Redis ${role}: ${breaker} breaker closed`)
-          if (role === 'primary') events.onTransition(breaker, state)
+          if (role === 'primary') {
+            this.#counts.noteTransition(breaker, state)
+            events.onTransition(breaker, state)
+          }
           if (state === 'closed') events.onUsable()
         },
       })
     }
     this.#primary = endpoint('primary', connections - readerConnections)
-    this.#primaryReads = new SharedReads(this.#primary, commandTimeout)
+    this.#primaryReads = new SharedReads(this.#primary, commandTimeout, this.#counts)
     if (readerConnections > 0) {
       this.#reader = endpoint('reader', readerConnections)
-      this.#readerReads = new SharedReads(this.#reader, commandTimeout / 2)
-      this.#fallbackReads = new SharedReads(this.#primary, commandTimeout / 2)
+      this.#readerReads = new SharedReads(this.#reader, commandTimeout / 2, this.#counts)
+      this.#fallbackReads = new SharedReads(this.#primary, commandTimeout / 2, this.#counts)
       this.#recentWrites = new RecentWrites(settings.readerLag)
     }
   }
@@ -118,6 +123,14 @@ export class RedisCommands {
 
   get breakers(): { readonly read: BreakerState; readonly write: BreakerState } {
     return { read: this.#primary.read.state, write: this.#primary.write.state }
+  }
+
+  get statistics(): CommandStatistics {
+    return {
+      ...this.#counts.snapshot(),
+      reconnects: this.#primary.reconnects + (this.#reader?.reconnects ?? 0),
+      inFlight: this.#primary.inFlight + (this.#reader?.inFlight ?? 0),
+    }
   }
 
   /** What a call may wait for Redis, less what it has waited already. */
@@ -226,7 +239,7 @@ export class RedisCommands {
   #withFallback(reader: Reader): Reader {
     return {
       redisKey: reader.redisKey,
-      onValue: (value) => reader.onValue(value),
+      onValue: (value, seconds) => reader.onValue(value, seconds),
       onTrouble: () => this.#fallbackReads?.read(reader),
     }
   }
@@ -250,7 +263,13 @@ export class RedisCommands {
     if (budget.left <= 0) throw new NoTimeLeftError('what this call may wait for Redis is spent')
     const started = performance.now()
     try {
-      return await this.#primary.write.run(() => this.#primary.ofKey(key).run(command, budget.left))
+      return await this.#primary.write.run(() => {
+        this.#counts.writes += 1
+        return this.#primary.ofKey(key).run(command, budget.left)
+      })
+    } catch (error) {
+      this.#counts.noteError(error)
+      throw error
     } finally {
       budget.spend(performance.now() - started)
     }

@@ -1,5 +1,5 @@
-import type { Client, Role, Topology } from './topology.ts'
-import { RedisTimeoutError, RedisUnavailableError } from './trouble.ts'
+import type { Client, ConnectionPurpose, Role, Topology } from './topology.ts'
+import { classify, RedisTimeoutError, RedisUnavailableError } from './trouble.ts'
 
 export interface ConnectionEvents {
   onReady(): void
@@ -13,6 +13,7 @@ export interface Sending<T> {
 }
 
 const longestHandshake = 5_000
+const lookingElsewhere = 1_000
 
 /** One client, with a deadline on what it is asked and an end for a peer that has gone silent. */
 export class Connection {
@@ -21,18 +22,29 @@ export class Connection {
   readonly #longestSilence: number
   #outcomeKnown = false
   #inFlight = 0
+  #timesReady = 0
   #silentSince = 0
+  #refusedAt = Number.NEGATIVE_INFINITY
   #handshake: NodeJS.Timeout | undefined
 
-  constructor(topology: Topology, role: Role, longestSilence: number, events: ConnectionEvents) {
+  constructor(
+    topology: Topology,
+    role: Role,
+    longestSilence: number,
+    events: ConnectionEvents,
+    purpose: ConnectionPurpose = 'data',
+  ) {
     this.#longestSilence = longestSilence
-    this.#client = topology.open(role, 'data')
+    this.#client = topology.open(role, purpose)
     // Without a listener an error of the socket would end the process.
     this.#client.on('error', events.onError)
     this.#client.on('ready', events.onReady)
     this.#client.on('close', events.onClose)
     this.#client.on('connect', () => this.#watchHandshake())
-    this.#client.on('ready', () => clearTimeout(this.#handshake))
+    this.#client.on('ready', () => {
+      this.#timesReady += 1
+      clearTimeout(this.#handshake)
+    })
     this.#client.on('close', () => clearTimeout(this.#handshake))
     const learn = () => {
       this.#outcomeKnown = true
@@ -51,6 +63,15 @@ export class Connection {
   /** Commands that have not been answered, which is how busy it is. */
   get inFlight(): number {
     return this.#inFlight
+  }
+
+  /** Whether it was ended, if it was, to look for the primary elsewhere: a READONLY reply does that, and no key is to blame. */
+  get isLookingElsewhere(): boolean {
+    return performance.now() - this.#refusedAt < lookingElsewhere
+  }
+
+  get reconnects(): number {
+    return Math.max(0, this.#timesReady - 1)
   }
 
   /**
@@ -107,6 +128,7 @@ export class Connection {
         (error: unknown) => {
           clearTimeout(timer)
           this.failed()
+          if (classify(error) === 'readonly') this.#refusedAt = performance.now()
           reject(error instanceof Error ? error : new Error(String(error)))
         },
       )

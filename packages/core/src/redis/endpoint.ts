@@ -48,6 +48,14 @@ export class Endpoint {
     return this.#connections.filter((connection) => connection !== undefined).length
   }
 
+  get reconnects(): number {
+    return this.#connections.reduce((sum, connection) => sum + (connection?.reconnects ?? 0), 0)
+  }
+
+  get inFlight(): number {
+    return this.#connections.reduce((sum, connection) => sum + (connection?.inFlight ?? 0), 0)
+  }
+
   get topology(): Topology {
     return this.#settings.topology
   }

@@ -1,4 +1,5 @@
 import { BreakerOpenError } from '../breaker/breaker.ts'
+import type { CommandCounts } from './command-counts.ts'
 import type { Connection } from './connection.ts'
 import { Deadlines, type Racing } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -8,7 +9,8 @@ import { classify, RedisUnavailableError } from './trouble.ts'
 /** Who wants a value, told by call and not by promise: a Redis hit is too frequent for one more of those. */
 export interface Reader {
   readonly redisKey: string
-  onValue(value: Buffer | null): void
+  /** `seconds`: how long Redis took, taken once for all that share a read. */
+  onValue(value: Buffer | null, seconds: number): void
   onTrouble(error: unknown): void
 }
 
@@ -32,12 +34,16 @@ const mostSuspects = 1_000
 export class SharedReads {
   readonly #endpoint: Endpoint
   readonly #deadlines: Deadlines<Reply>
+  readonly #deadline: number
+  readonly #counts: CommandCounts
   #waiting: Reader[] = []
   readonly #drops = new Map<string, number>()
   readonly #poisonedUntil = new Map<string, number>()
 
-  constructor(endpoint: Endpoint, deadline: number) {
+  constructor(endpoint: Endpoint, deadline: number, counts: CommandCounts) {
     this.#endpoint = endpoint
+    this.#deadline = deadline
+    this.#counts = counts
     this.#deadlines = new Deadlines<Reply>(deadline)
   }
 
@@ -66,32 +72,39 @@ export class SharedReads {
   #read(readers: Reader[]): void {
     const breaker = this.#endpoint.read
     const batch = new Batch(this, this.#endpoint, readers)
-    if (breaker.quiet) this.#deadlines.race(batch)
+    if (breaker.quiet) this.#send(batch)
     else {
       breaker
-        .run(() => new Promise<Reply>((resolve, reject) => this.#deadlines.race(batch.reportTo(resolve, reject))))
+        .run(() => new Promise<Reply>((resolve, reject) => this.#send(batch.reportTo(resolve, reject))))
         .then(
-          (reply) => this.onReply(readers, reply),
+          (reply) => this.onReply(batch, reply),
           (error: unknown) => this.onTrouble(batch, error),
         )
     }
   }
 
-  /** @internal */
-  onReply(readers: readonly Reader[], reply: Reply): void {
-    if (this.#drops.size > 0) for (const reader of readers) this.#drops.delete(reader.redisKey)
-    deliver(readers, reply)
+  #send(batch: Batch): void {
+    this.#counts.reads += 1
+    this.#deadlines.race(batch)
   }
 
   /** @internal */
-  onTrouble({ readers, wasReady, until }: Batch, error: unknown): void {
+  onReply({ readers, until }: Batch, reply: Reply): void {
+    if (this.#drops.size > 0) for (const reader of readers) this.#drops.delete(reader.redisKey)
+    // The deadline was set when it was sent.
+    deliver(readers, reply, (performance.now() - until + this.#deadline) / 1_000)
+  }
+
+  /** @internal */
+  onTrouble({ readers, connection, wasReady, until }: Batch, error: unknown): void {
+    this.#counts.noteError(error)
     const [first] = readers
     if (readers.length === 1 && isWrongType(error)) {
-      first?.onValue(null)
+      first?.onValue(null, 0)
     } else if (!wasReady || !isDrop(error)) {
       for (const reader of readers) reader.onTrouble(error)
     } else if (readers.length === 1 && first !== undefined) {
-      this.#suspect(first.redisKey)
+      if (!connection.isLookingElsewhere) this.#suspect(first.redisKey)
       first.onTrouble(error)
     } else {
       void this.#readAlone(readers, until)
@@ -100,21 +113,24 @@ export class SharedReads {
 
   async #readAlone(readers: readonly Reader[], until: number): Promise<void> {
     for (const reader of readers) {
-      let sent = false
+      let sent: Connection | undefined
       try {
         const left = until - performance.now()
         if (left <= 0) throw new RedisUnavailableError('no time left to read again')
         const connection: Connection = await this.#endpoint.whenReady(left)
-        sent = true
-        const remaining = Math.max(1, until - performance.now())
-        deliver(
-          [reader],
-          await this.#endpoint.read.run(() => connection.run((client) => client.getBuffer(reader.redisKey), remaining)),
-        )
+        sent = connection
+        const started = performance.now()
+        const remaining = Math.max(1, until - started)
+        const reply = await this.#endpoint.read.run(() => {
+          this.#counts.reads += 1
+          return connection.run((client) => client.getBuffer(reader.redisKey), remaining)
+        })
+        deliver([reader], reply, (performance.now() - started) / 1_000)
         this.#drops.delete(reader.redisKey)
       } catch (error) {
-        if (sent && isDrop(error)) this.#suspect(reader.redisKey)
-        if (isWrongType(error)) reader.onValue(null)
+        if (sent !== undefined) this.#counts.noteError(error)
+        if (sent?.isLookingElsewhere === false && isDrop(error)) this.#suspect(reader.redisKey)
+        if (isWrongType(error)) reader.onValue(null, 0)
         else reader.onTrouble(error)
       }
     }
@@ -181,7 +197,7 @@ class Batch implements Racing<Reply> {
     if (this.#breaker !== undefined) this.#breaker.resolve(reply)
     else {
       this.#endpoint.read.noteAnswer()
-      this.#owner.onReply(this.readers, reply)
+      this.#owner.onReply(this, reply)
     }
   }
 
@@ -205,9 +221,9 @@ function isDrop(error: unknown): boolean {
   return classify(error) === 'connection'
 }
 
-function deliver(readers: readonly Reader[], reply: Reply): void {
-  if (!Array.isArray(reply)) readers[0]?.onValue(reply)
-  else for (let index = 0; index < readers.length; index++) readers[index]?.onValue(reply[index] ?? null)
+function deliver(readers: readonly Reader[], reply: Reply, seconds: number): void {
+  if (!Array.isArray(reply)) readers[0]?.onValue(reply, seconds)
+  else for (let index = 0; index < readers.length; index++) readers[index]?.onValue(reply[index] ?? null, seconds)
 }
 
 // MGET answers nil for a key that holds no string; GET answers with an error, which would be an exception for a miss.

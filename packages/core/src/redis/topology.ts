@@ -9,12 +9,14 @@ type ClusterSettings = Omit<ClusterOptions, 'redisOptions'> & { redisOptions: Io
 
 export type Client = Redis | Cluster
 export type Role = 'primary' | 'reader'
+/** What a connection is for; its name in CLIENT LIST ends with it. */
+export type ConnectionPurpose = 'data' | 'subscriber' | 'health'
 
 /** Opens connections to one Redis, whatever its shape. */
 export interface Topology {
   readonly kind: 'standalone' | 'sentinel' | 'cluster'
   readonly hasReader: boolean
-  open(role: Role, purpose: 'data' | 'subscriber'): Client
+  open(role: Role, purpose: ConnectionPurpose): Client
 }
 
 export interface ConnectionSettings {
@@ -28,7 +30,7 @@ export interface ConnectionSettings {
  * caller hangs 74 s when Redis dies and for ever when it freezes, and a reply over the output buffer limit makes it
  * reconnect and resend for ever.
  */
-function safeSettings(settings: ConnectionSettings, purpose: 'data' | 'subscriber'): IoredisOptions {
+function safeSettings(settings: ConnectionSettings, purpose: ConnectionPurpose): IoredisOptions {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,

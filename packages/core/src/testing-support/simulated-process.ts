@@ -12,6 +12,7 @@ import type { Reader } from '../redis/shared-reads.ts'
 import { RedisTimeoutError } from '../redis/trouble.ts'
 import type { RedisLink } from '../redis-link.ts'
 import type { FakeRedis } from './fake-redis.ts'
+import { openAccount } from './open-account.ts'
 import type { Row, Step, World } from './simulated-world.ts'
 
 /** What travels between a process and Redis in one connection: commands in order, replies in order. */
@@ -69,7 +70,12 @@ class SimulatedCommands implements Face {
       run: () => {
         const value = this.#world.redis.get(reader.redisKey)
         const fail = () => reader.onTrouble(new RedisTimeoutError('no reply'))
-        this.#world.add({ what: `${this.#name}: GET answered`, lane: replies, run: () => reader.onValue(value), fail })
+        this.#world.add({
+          what: `${this.#name}: GET answered`,
+          lane: replies,
+          run: () => reader.onValue(value, 0),
+          fail,
+        })
       },
       fail: () => reader.onTrouble(new Error('Connection is closed.')),
     })
@@ -189,11 +195,16 @@ export class SimulatedProcess {
     this.#commands = new SimulatedCommands(world, name)
     const link = {
       commands: this.#commands,
-      gate: new WriteGate(clock, () => {}),
+      gate: new WriteGate(
+        clock,
+        () => 0,
+        () => {},
+      ),
       pending: this.#pending,
       channelName: 'channel',
       sender: name,
       hearsOthers: () => this.#channel === 'connected',
+      openAccount: () => openAccount(clock),
       add: () => {},
     }
     this.namespace = new Namespace<string>(parseNamespaceOptions<string>({ name: 'product', ...options }, settings), {
@@ -233,7 +244,7 @@ export class SimulatedProcess {
 
   #onMessage(text: string): void {
     const message = parseMessage(text)
-    if (message === undefined || message.kind === 'heartbeat') throw new Error(`${this.name} cannot read ${text}`)
+    if (message?.kind !== 'invalidate' && message?.kind !== 'wake') throw new Error(`${this.name} cannot read ${text}`)
     if (message.kind === 'invalidate' && message.sender !== this.name) this.namespace.onInvalidation(message.key)
     this.namespace.onWake(message.key)
   }

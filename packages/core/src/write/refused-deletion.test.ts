@@ -4,11 +4,13 @@ import { Fences } from '../coherence/fences.ts'
 import { PendingInvalidations } from '../coherence/pending-invalidations.ts'
 import { createCodec } from '../entry/codec.ts'
 import { createKeySpace } from '../entry/key.ts'
+import { HistogramCounter } from '../histogram.ts'
 import { LocalKeeper } from '../local/local-keeper.ts'
 import { cascade } from '../options/policy.ts'
 import { WriteGate } from '../pressure/write-gate.ts'
 import { Budget } from '../redis/budget.ts'
 import type { RedisCommands } from '../redis/commands.ts'
+import { openAccount } from '../testing-support/open-account.ts'
 import { SteppingClock } from '../testing-support/stepping-clock.ts'
 import { WriteThrough } from './write-through.ts'
 
@@ -30,6 +32,8 @@ function open(refusal: string) {
       local: false,
       source: undefined,
       redis: undefined,
+      memoryLimit: undefined,
+      maxRedisBytes: undefined,
       policy,
     },
     id: 'product',
@@ -40,9 +44,21 @@ function open(refusal: string) {
     codec: createCodec<string>(policy, undefined),
     local: undefined,
     keeper: new LocalKeeper<string>(undefined, 0, clock, () => true),
-    remote: { commands, gate: new WriteGate(clock, () => {}), pending, channel: 'shop:channel', sender: 'me' },
+    remote: {
+      commands,
+      gate: new WriteGate(
+        clock,
+        () => 0,
+        () => {},
+      ),
+      account: openAccount(clock),
+      pending,
+      channel: 'shop:channel',
+      sender: 'me',
+    },
     fences: new Fences(),
     counters: { writes: 0, writeErrors: 0, deletes: 0 },
+    observations: { payloadBytes: new HistogramCounter([]) },
     observedLoadTime: () => 0,
   })
   return { writing, invalidate, pending }

@@ -7,10 +7,13 @@ import { type Codec, type Packed, seal } from '../entry/codec.ts'
 import type { KeySpace } from '../entry/key.ts'
 import { assertPreserved } from '../entry/preserved.ts'
 import { timesOf } from '../entry/times.ts'
-import { InvalidArgumentError } from '../errors.ts'
+import { InvalidArgumentError, WriteRefusedError } from '../errors.ts'
+import type { HistogramCounter } from '../histogram.ts'
 import type { LocalKeeper } from '../local/local-keeper.ts'
 import type { LocalNamespace } from '../local/local-tier.ts'
 import type { NamespaceSettings } from '../options/namespace-options.ts'
+import type { Account } from '../pressure/account.ts'
+import { economise } from '../pressure/economy.ts'
 import type { WriteGate } from '../pressure/write-gate.ts'
 import type { Budget } from '../redis/budget.ts'
 import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
@@ -19,6 +22,7 @@ import { classify, isRefusedWrite } from '../redis/trouble.ts'
 export interface WriteRemote {
   readonly commands: RedisCommands
   readonly gate: WriteGate
+  readonly account: Account
   readonly pending: PendingInvalidations
   readonly channel: string
   readonly sender: string
@@ -38,6 +42,7 @@ export interface WriteParts<V> {
   readonly remote: WriteRemote | undefined
   readonly fences: Fences<Fenced>
   readonly counters: { writes: number; writeErrors: number; deletes: number }
+  readonly observations: { readonly payloadBytes: HistogramCounter }
   /** What a load of this namespace takes, in milliseconds: the value's next load will take that. */
   observedLoadTime(): number
 }
@@ -46,6 +51,8 @@ export interface WriteParts<V> {
 const intentTtl = 2_000
 const renewEvery = 600
 const longestRenewal = 30_000
+// Seconds. A refusing Redis is tried again each second, and its essential writes are the first to return.
+const retryAfter = 5
 
 /**
  * Write-through: source, then Redis, then the other processes. An intent in Redis before the save, and a store only
@@ -66,6 +73,11 @@ export class WriteThrough<V> {
     const budget = remote?.commands.budget()
     const intent =
       remote === undefined || budget === undefined ? undefined : await this.#placeIntent(key, remote, budget)
+    if (this.#onlyHome && intent === undefined) {
+      fences.closeWrite(key, ticket)
+      counters.writeErrors += 1
+      throw this.#refused()
+    }
     let keep = false
     try {
       await settings.save?.(key, value, { signal })
@@ -82,9 +94,12 @@ export class WriteThrough<V> {
     } finally {
       intent?.end()
       const alone = fences.closeWrite(key, ticket)
-      if (alone && keep) this.#keepLocally(key, copy, intent?.stored ?? false)
+      if (alone && keep && this.#isSafe(intent)) this.#keepLocally(key, copy, intent?.stored ?? false)
       else this.#parts.local?.delete(key)
     }
+    if (this.#isSafe(intent)) return
+    counters.writeErrors += 1
+    throw this.#refused()
   }
 
   /** Resolves when no process that can be reached will answer with what was cached. */
@@ -109,17 +124,36 @@ export class WriteThrough<V> {
     )
   }
 
+  /** Whether Redis is the only place that this value can be in, and losing it is not an option. */
+  get #onlyHome(): boolean {
+    const { settings, remote } = this.#parts
+    return remote !== undefined && settings.save === undefined && settings.policy.priority === 'essential'
+  }
+
+  /** Whether the value is where the caller may believe it to be. */
+  #isSafe(intent: Intent | undefined): boolean {
+    return !this.#onlyHome || intent?.stored === true
+  }
+
+  #refused(): WriteRefusedError {
+    const { remote, settings } = this.#parts
+    const reason = remote?.gate.open === true ? 'Redis did not confirm it' : 'Redis is full or refuses writes'
+    return new WriteRefusedError(settings.name, reason, retryAfter)
+  }
+
   /** The value as bytes for Redis, unless it is too large, and as a copy of our own: the caller may go on to change his. */
   async #prepare(value: V): Promise<{ readonly packed: Packed | undefined; readonly copy: V }> {
-    const { codec, development, settings } = this.#parts
+    const { codec, development, settings, remote } = this.#parts
     if (value === undefined) {
       throw new InvalidArgumentError('value', 'expected a value; use delete to drop one, or null as a value')
     }
     if (development) await assertPreserved(codec, value, settings.name)
+    const { compressFrom, largest } = remote?.account.economy() ?? unlimited
     try {
-      const [packed, back] = await Promise.all([codec.pack(value), codec.roundTrip(value)])
+      const [packed, back] = await Promise.all([codec.pack(value, compressFrom), codec.roundTrip(value)])
       if (typeof back === 'string') throw new Error(`it does not fit the schema (${back})`)
-      return { packed, copy: back.value }
+      if (packed === undefined && this.#onlyHome) throw new Error('it is larger than maxValueBytes')
+      return { packed: packed !== undefined && packed.payload.length > largest ? undefined : packed, copy: back.value }
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'unknown reason'
       throw new InvalidArgumentError('value', `expected a value that the cache can keep: ${reason}`)
@@ -130,7 +164,9 @@ export class WriteThrough<V> {
     const keys = this.#keysOf(key)
     const token = randomBytes(12).toString('base64url')
     try {
-      const outcome = await remote.gate.run(() => remote.commands.placeIntent(keys, token, intentTtl, budget))
+      const outcome = await remote.gate.run(remote.account.claim(), () =>
+        remote.commands.placeIntent(keys, token, intentTtl, budget),
+      )
       return outcome === undefined ? new Intent(remote.commands, this.#parts.clock, keys, token) : undefined
     } catch {
       return undefined
@@ -150,7 +186,7 @@ export class WriteThrough<V> {
       await this.#invalidate(key, remote, budget)
       return true
     }
-    const times = this.#timesOf(value)
+    const times = economise(this.#timesOf(value), remote.account.economy())
     const bytes = seal(packed, times)
     const life = Math.max(1, Math.ceil(times.expiresAt - times.storedAt))
     try {
@@ -166,6 +202,9 @@ export class WriteThrough<V> {
       )
       if (outcome === 'refused') remote.gate.noteRefusal('oom')
       intent.stored = outcome === 'stored'
+      if (intent.stored) this.#parts.observations.payloadBytes.observe(bytes.length)
+      if (intent.stored) remote.account.stored(key, bytes.length, times.expiresAt)
+      else remote.account.gone(key)
       return outcome !== 'unlinked'
     } catch (error) {
       this.#onFailure(key, remote, error)
@@ -174,9 +213,10 @@ export class WriteThrough<V> {
   }
 
   async #invalidate(key: string, remote: WriteRemote, budget: Budget): Promise<void> {
+    remote.account.gone(key)
     const send = () => remote.commands.invalidate(this.#keysOf(key), remote.channel, this.#message(key, remote), budget)
     try {
-      const outcome = remote.gate.refusesDeletions ? await remote.gate.run(send) : await send()
+      const outcome = remote.gate.refusesDeletions ? await remote.gate.run('essential', send) : await send()
       if (outcome !== undefined) this.#remember(key, remote)
     } catch (error) {
       this.#onFailure(key, remote, error)
@@ -213,6 +253,8 @@ export class WriteThrough<V> {
     return invalidation(remote.sender, this.#parts.id, key)
   }
 }
+
+const unlimited = { compressFrom: Number.POSITIVE_INFINITY, largest: Number.POSITIVE_INFINITY }
 
 /** A write that has announced itself and must be waited for. */
 class Intent {

@@ -1,0 +1,91 @@
+import type { Clock } from '../clock.ts'
+import type { Priority } from '../options/policy.ts'
+import { type Economy, economyOf } from './economy.ts'
+import type { Ledger } from './ledger.ts'
+import type { MemoryMode } from './mode.ts'
+import type { Claim } from './write-gate.ts'
+
+/** Why a key that this process stored was gone before its time. */
+export type EarlyEnd = 'eviction' | 'restart' | 'flush' | 'unknown'
+
+/** What accounts share: the Redis that they hold bytes in. */
+export interface AccountedRedis {
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly memory: MemoryMode
+  /** Whether Redis has evicted keys of late. */
+  readonly evicts: boolean
+  /** So many bytes were stored. */
+  wrote(bytes: number): void
+}
+
+// What other processes said of their share is forgotten when they have been silent for so long.
+const fleetMemory = 60_000
+
+/** What one namespace may write to Redis, and what it holds there. */
+export class Account {
+  readonly id: string
+  readonly budget: number | undefined
+  readonly earlyEnds: Record<EarlyEnd, number> = { eviction: 0, restart: 0, flush: 0, unknown: 0 }
+  readonly #priority: Priority
+  readonly #redis: AccountedRedis
+  readonly #others = new Map<string, { readonly bytes: number; readonly at: number }>()
+  #fleetBytes = 0
+
+  constructor(id: string, priority: Priority, budget: number | undefined, redis: AccountedRedis) {
+    this.id = id
+    this.budget = budget
+    this.#priority = priority
+    this.#redis = redis
+  }
+
+  claim(): Claim {
+    return this.budget !== undefined && this.#fleetBytes > this.budget ? 'over-budget' : this.#priority
+  }
+
+  economy(): Economy {
+    return economyOf(this.#redis.memory, this.#priority)
+  }
+
+  stored(key: string, bytes: number, expiresAt: number): void {
+    this.#redis.ledger.note(this.id, key, bytes, expiresAt)
+    this.#redis.wrote(bytes)
+  }
+
+  /** Deleted or replaced, by whomever: what this process stored there is not there any more. */
+  gone(key: string): void {
+    this.#redis.ledger.forget(this.id, key)
+  }
+
+  /** Redis did not have the key. */
+  absent(key: string): void {
+    const { ledger, clock, evicts } = this.#redis
+    const weight = ledger.missing(this.id, key, clock.now())
+    if (weight > 0) this.earlyEnds[evicts ? 'eviction' : 'unknown'] += weight
+  }
+
+  /** All that was stored is gone at once. */
+  allGone(entries: number, cause: 'restart' | 'flush'): void {
+    this.earlyEnds[cause] += entries
+  }
+
+  heardOf(sender: string, bytes: number): void {
+    this.#others.set(sender, { bytes, at: this.#redis.clock.now() })
+  }
+
+  /** What the fleet holds, as far as its processes have said; `own` is this process's estimate. */
+  settle(own: number): number {
+    const forgotten = this.#redis.clock.now() - fleetMemory
+    let sum = own
+    for (const [sender, { bytes, at }] of this.#others) {
+      if (at < forgotten) this.#others.delete(sender)
+      else sum += bytes
+    }
+    this.#fleetBytes = sum
+    return sum
+  }
+
+  get fleetBytes(): number {
+    return this.#fleetBytes
+  }
+}
