@@ -11,8 +11,11 @@ export {
   SourceOverloadedError,
   SourceUnavailableError,
   ValueNotPreservedError,
+  WriteRefusedError,
 } from './errors.ts'
-export type { CacheHealth, ModeChange } from './health.ts'
+export type { Finding, FindingId, Remedy, Severity } from './findings/finding.ts'
+export type { CacheHealth, ModeChange, NamespaceHealth, NodeHealth, TargetHealth } from './health.ts'
+export type { Histogram } from './histogram.ts'
 export type { Namespace, SetOptions } from './namespace.ts'
 export type { CacheOptions, LocalOptions, SourceOptions } from './options/cache-options.ts'
 export type { Duration } from './options/duration.ts'
@@ -26,7 +29,13 @@ export type {
   SaveContext,
 } from './options/namespace-options.ts'
 export type { PolicyOptions, Priority, Serializer } from './options/policy.ts'
+export type { PressureOptions } from './options/pressure-options.ts'
 export type { RedisAddress, RedisInstance, RedisOption, RedisOptions, RedisTls } from './options/redis-options.ts'
 export type { Size } from './options/size.ts'
+export type { Forecast } from './pressure/forecast.ts'
+export type { Confidence, LearnedLine, MemoryLine } from './pressure/memory-line.ts'
 export type { Mode } from './pressure/mode.ts'
+export type { Restart, ServerTotals, Trend } from './pressure/trend.ts'
+export type { Vitals } from './pressure/vitals.ts'
 export type { Counters } from './read/counters.ts'
+export type { CacheStatistics, NamespaceStatistics, TargetStatistics } from './statistics.ts'

@@ -70,15 +70,8 @@ function paceOf(samples: readonly Sample[], latest: Sample, limit: number | unde
   const recent = samples.filter(({ at }) => at >= latest.at - slowWindow)
   const slow = recent.length < fewest ? undefined : growthOf(recent)
   if (slow === undefined) return undefined
-  const bytesPerSecond = slow.slope
-  const known = knownGround(samples, limit ?? 0)
-  if (known === undefined) return { bytesPerSecond, certain: certainPace(recent, samples, latest, limit) }
-  if (held(latest) <= known.high) return { bytesPerSecond, certain: 0 }
-  const sinceTrough = recent.filter(({ at }) => at >= known.troughAt)
-  return {
-    bytesPerSecond,
-    certain: sinceTrough.length < fewest ? 0 : certainPace(sinceTrough, sinceTrough, latest, limit),
-  }
+  const isRefill = held(latest) <= knownGround(samples, limit ?? 0)
+  return { bytesPerSecond: slow.slope, certain: isRefill ? 0 : certainPace(recent, samples, latest, limit) }
 }
 
 function certainPace(
@@ -112,25 +105,24 @@ function certainPace(
   return certain
 }
 
-/** The highest that was held and left again, with a margin for teeth of uneven height, and where the rise since began. */
-function knownGround(samples: readonly Sample[], limit: number): { high: number; troughAt: number } | undefined {
+/** Up to where a rise is a refill: the highest that was held and left again, with a margin. -Infinity where none was. */
+function knownGround(samples: readonly Sample[], limit: number): number {
   const fall = Math.max(0.02 * limit, 6 * noiseOf(samples))
-  let high: Sample | undefined
-  let trough: Sample | undefined
-  let troughSince: Sample | undefined
+  let highest = Number.NEGATIVE_INFINITY
+  let depth = 0
+  let lowestSince = Number.POSITIVE_INFINITY
   for (let i = samples.length - 1; i >= 0; i--) {
     const sample = samples[i]
     if (sample === undefined) continue
-    if (trough !== undefined && held(sample) - held(trough) >= fall) {
-      troughSince ??= trough
-      if (high === undefined || held(sample) > held(high)) high = sample
+    const bytes = held(sample)
+    if (bytes - lowestSince >= fall && bytes > highest) {
+      highest = bytes
+      depth = bytes - lowestSince
     }
-    if (trough === undefined || held(sample) < held(trough)) trough = sample
+    lowestSince = Math.min(lowestSince, bytes)
   }
-  if (high === undefined || troughSince === undefined) return undefined
   // Teeth are uneven: expiry lags behind where much expires at once.
-  const margin = Math.max(fall, Math.min((held(high) - held(troughSince)) / 2, 0.1 * limit))
-  return { high: held(high) + margin, troughAt: troughSince.at }
+  return highest + Math.max(fall, Math.min(depth / 2, 0.1 * limit))
 }
 
 /** Of one look, from how much neighbours differ: the median does not see the falls. */

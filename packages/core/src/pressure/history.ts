@@ -1,8 +1,8 @@
 import type { Sample } from './forecast.ts'
 import { type Look, Looks, lookAt } from './looks.ts'
 import { type EndedRun, isOtherServer, judgeEnd } from './run-end.ts'
-import { type ServerTotals, TotalsOverRuns } from './totals-over-runs.ts'
-import type { Restart, Trend } from './trend.ts'
+import { TotalsOverRuns } from './totals-over-runs.ts'
+import type { Restart, ServerTotals, Trend } from './trend.ts'
 import { trendOf } from './trend-of.ts'
 import type { Vitals } from './vitals.ts'
 

@@ -1,16 +1,5 @@
+import type { ServerTotals } from './trend.ts'
 import type { Vitals } from './vitals.ts'
-
-/** Of one node since this process first looked at it: what a server counted in runs that ended is kept. */
-export interface ServerTotals {
-  readonly evictedKeys: number | undefined
-  readonly expiredKeys: number | undefined
-  readonly oomErrors: number | undefined
-  readonly rejectedConnections: number | undefined
-  readonly evictedClients: number | undefined
-  readonly keyspaceHits: number | undefined
-  readonly keyspaceMisses: number | undefined
-  readonly evictionExceededMilliseconds: number | undefined
-}
 
 /** Undefined until they are first told; what was counted before the first look is no doing of ours. */
 export class TotalsOverRuns {
