@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs'
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pnpmCommand } from './pnpm.ts'
+import { findPrometheus } from './prometheus.ts'
 import { findRedisServer } from './redis-server.ts'
 import { root, runCaptured, runShown, StepFailed } from './run.ts'
 
@@ -15,6 +16,8 @@ tests of the whole product. test:full also runs what takes longer (*.full.test.t
 The last line says how many tests passed and failed.
 
 A redis-server is taken from PLIMSOLL_REDIS_SERVER (a path), PATH, Docker, or, as root on Debian, from its package.
+Prometheus is taken from PLIMSOLL_PROMETHEUS (a folder), PATH, or, on Debian, from its package, which is unpacked into
+.cache and not installed; without it the tests that need it are skipped.
 `
 
 const tool = (name: string): string => join(root, 'node_modules', '.bin', name)
@@ -35,6 +38,13 @@ async function findRedis(): Promise<string> {
   // The tests' own processes need not search again.
   process.env['PLIMSOLL_REDIS_SERVER'] = program.path
   return `redis-server ${program.version} at ${program.path}`
+}
+
+async function findPrometheusPrograms(): Promise<string> {
+  const programs = await findPrometheus()
+  if ('reason' in programs) return `tests that need it are skipped: ${programs.reason}`
+  process.env['PLIMSOLL_PROMETHEUS'] = dirname(programs.prometheus)
+  return `prometheus ${programs.version} at ${programs.prometheus}`
 }
 
 interface VitestReport {
@@ -77,6 +87,7 @@ async function fullOnlyFiles(): Promise<string[]> {
 
 async function runAll(full: boolean): Promise<void> {
   await step('redis-server', findRedis)
+  await step('prometheus', findPrometheusPrograms)
   await step('build', async () => void (await runCaptured(...pnpmCommand(['--filter', '@plimsoll/core', 'build']))))
   await step('types', async () => void (await runCaptured(tool('tsc'), ['--noEmit', '-p', 'tsconfig.json'])))
   await step('lint, format and import walls', async () => void (await runCaptured(tool('biome'), ['check'])))

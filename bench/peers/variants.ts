@@ -21,4 +21,28 @@ export const packedCompressed = variant('msgpack, compressed', {
   compression: { threshold: '1Ki' },
 })
 
-export const variants: readonly Peer[] = [cloned, uncompressed, compressed, packed, packedCompressed]
+/** Neither the probe nor metrics. */
+export const unwatched = variant('unwatched', { pressure: false })
+/** The probe, and metrics scraped every second. */
+export const watched: Peer = {
+  ...variant('watched', {}),
+  name: 'watched',
+  open: async () => ({ open: (await import('./watched.ts')).open }),
+}
+/** Time passes a hundred times as fast for it. */
+export const watchedFast: Peer = {
+  ...variant('watched, hurried', {}),
+  name: 'watched, hurried',
+  open: async () => ({ open: (await import('./watched.ts')).openHurried }),
+}
+
+export const variants: readonly Peer[] = [
+  cloned,
+  uncompressed,
+  compressed,
+  packed,
+  packedCompressed,
+  unwatched,
+  watched,
+  watchedFast,
+]

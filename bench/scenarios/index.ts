@@ -11,6 +11,7 @@ import { redisFrozen } from './redis-frozen.ts'
 import { redisFull } from './redis-full.ts'
 import { redisHits } from './redis-hits.ts'
 import { redisKilled, redisNeverThere } from './redis-killed.ts'
+import { watching } from './watching.ts'
 
 /** In the order in which they run. */
 export const scenarios: readonly Scenario[] = [
@@ -28,4 +29,5 @@ export const scenarios: readonly Scenario[] = [
   flush,
   localMemory,
   overhead,
+  watching,
 ]

@@ -26,7 +26,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 async function installInto(project: string): Promise<void> {
   await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'somebody', private: true }))
   const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error']
-  await run(project, 'npm', ['install', '--prefix', project, ...quiet, tarball, '@types/node@20'])
+  await run(project, 'npm', ['install', '--prefix', project, ...quiet, tarball, '@types/node@20', 'prom-client@15'])
 }
 
 /** What the command printed; fails with all of it when the command fails or does not end by itself. */
@@ -79,7 +79,10 @@ test('the types are right for import and require', async () => {
 test('the tarball holds what is needed and nothing else', async () => {
   const files = (await run(folder, 'tar', ['-tzf', tarball])).trim().split('\n')
   const stray = files.filter(
-    (name) => !/^package\/(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(name),
+    (name) =>
+      !/^package\/(dist\/|monitoring\/[\w.-]+\.(yml|json)$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(
+        name,
+      ),
   )
   expect(stray).toEqual([])
   expect(files).toContain('package/LICENSE')
@@ -96,10 +99,71 @@ test('require from CommonJS, and the process ends by itself', async () => {
   expect(await run(folder, process.execPath, ['use.cjs'])).toBe(printed)
 })
 
+const measure = `
+  const register = new Registry()
+  const cache = createCache({ name: 'somebody' })
+  const leave = collectMetrics(cache, { register })
+  cache.namespace({ name: 'product', ttl: '1m', load: async (key) => key })
+  const text = await register.metrics()
+  leave()
+  console.log(text.includes('plimsoll_requests_total{cache="somebody",namespace="product",op="get",result="hit"} 0'))
+  console.log(metricCatalogue.length > 60, (await register.metrics()).trim() === '')
+  await cache.close()
+`
+
+const measured = 'true\ntrue true\n'
+
+test('metrics from an ES module', async () => {
+  const source = `
+    import { createCache } from '@plimsoll/core'
+    import { collectMetrics, metricCatalogue } from '@plimsoll/core/metrics'
+    import { Registry } from 'prom-client'
+    ${measure}
+  `
+  await writeFile(join(folder, 'measure.mjs'), source)
+  expect(await run(folder, process.execPath, ['measure.mjs'])).toBe(measured)
+})
+
+test('metrics from CommonJS', async () => {
+  const source = `
+    const { createCache } = require('@plimsoll/core')
+    const { collectMetrics, metricCatalogue } = require('@plimsoll/core/metrics')
+    const { Registry } = require('prom-client')
+    async function main() {${measure}}
+    main()
+  `
+  await writeFile(join(folder, 'measure.cjs'), source)
+  expect(await run(folder, process.execPath, ['measure.cjs'])).toBe(measured)
+})
+
+test('both builds share the metrics of one registry', async () => {
+  const source = `
+    import { createRequire } from 'node:module'
+    import { createCache } from '@plimsoll/core'
+    import { collectMetrics } from '@plimsoll/core/metrics'
+    import { Registry } from 'prom-client'
+    const required = createRequire(import.meta.url)
+    const register = new Registry()
+    const first = createCache({ name: 'first' })
+    const second = required('@plimsoll/core').createCache({ name: 'second' })
+    collectMetrics(first, { register })
+    required('@plimsoll/core/metrics').collectMetrics(second, { register })
+    const text = await register.metrics()
+    console.log(['first', 'second'].map((name) => text.includes('plimsoll_queue_length{cache="' + name + '"} 0')).join())
+    await Promise.all([first.close(), second.close()])
+  `
+  await writeFile(join(folder, 'both.mjs'), source)
+  expect(await run(folder, process.execPath, ['both.mjs'])).toBe('true,true\n')
+})
+
 test.each(['mts', 'cts'])('TypeScript infers the value from load in a .%s file', async (extension) => {
   const file = `types.${extension}`
   const source = `
     import { createCache } from '@plimsoll/core'
+    import { collectMetrics, type MetricDefinition, metricCatalogue } from '@plimsoll/core/metrics'
+    import { Registry } from 'prom-client'
+    export const definitions: readonly MetricDefinition[] = metricCatalogue
+    export const leave: () => void = collectMetrics(createCache({ name: 'measured' }), { register: new Registry() })
     export async function main(): Promise<number | undefined> {
       ${use}
       const product = await products.get('tea')

@@ -221,10 +221,7 @@ export class Cache {
           ...counters,
           redisBytes,
           redisShare: all === 0 ? 0 : redisBytes / all,
-          budget:
-            account?.budget === undefined
-              ? undefined
-              : { bytes: account.budget, fleetBytes: Math.max(account.fleetBytes, redisBytes) },
+          budget: account?.budget === undefined ? undefined : { bytes: account.budget, fleetBytes: account.fleetBytes },
         }
       }
     }

@@ -97,7 +97,7 @@ function namespaceEvidence(
     hitRatio: lookups === 0 ? undefined : hits / lookups,
     lookupsPerSecond: perSecond(lookups, seconds),
     largestValue: undefined,
-    ttlMilliseconds: settings.policy.ttl,
+    ttlMilliseconds: settings.policy.ttl + Math.max(settings.policy.staleIfError, settings.policy.staleWhileRevalidate),
     negativeTtlMilliseconds: settings.policy.negativeTtl,
     bytes: held[account?.id ?? name]?.bytes ?? 0,
     budget: account?.budget,

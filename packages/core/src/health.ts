@@ -41,7 +41,7 @@ export interface NamespaceHealth extends Counters {
   readonly redisBytes: number
   /** Its share of all that this process wrote there: 0 to 1. */
   readonly redisShare: number
-  /** `maxRedisBytes`, and what the whole fleet holds of it. */
+  /** `maxRedisBytes`, and what the whole fleet held of it at the latest look. */
   readonly budget: { readonly bytes: number; readonly fleetBytes: number } | undefined
 }
 

@@ -1,11 +1,9 @@
-import { promisify } from 'node:util'
-import { constants, deflateRaw, inflateRawSync } from 'node:zlib'
+import { inflateRawSync } from 'node:zlib'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Policy } from '../options/policy.ts'
+import { deflate } from './deflate.ts'
 import { type Envelope, flags, headerBytes, type Times, type Unreadable, unwrap, wrap } from './envelope.ts'
 import { chooseSerializer } from './serializer.ts'
-
-const deflate = promisify(deflateRaw)
 
 /** A stored value with its times. `value` is undefined where the source has none. */
 export interface Entry<V> extends Times {
@@ -21,7 +19,7 @@ export interface Packed {
 
 export interface Codec<V> {
   /**
-   * Serializes once, and deflates off the event loop: from `compression.threshold` bytes on, or `compressFrom` where that
+   * Serializes once, and deflates, what is large off the event loop: from `compression.threshold` bytes on, or `compressFrom` where that
    * is less. Undefined for what is larger than `maxValueBytes`.
    */
   pack(value: V | undefined, compressFrom?: number): Promise<Packed | undefined>
@@ -55,16 +53,13 @@ export function createCodec<V>(
   const { compression, maxValueBytes } = policy
   const isJson = policy.serializer === 'json'
 
-  async function pack(
-    value: V | undefined,
-    compressFrom = Number.POSITIVE_INFINITY,
-  ): Promise<Packed | undefined> {
+  async function pack(value: V | undefined, compressFrom = Number.POSITIVE_INFINITY): Promise<Packed | undefined> {
     if (value === undefined) return { payload: nothing, flags: flags.none | flag, rawBytes: 0 }
     const raw = asBuffer(serializer.serialize(value))
     if (raw.length >= largeBytes) onLarge(raw.length, raw.length <= maxValueBytes)
     if (raw.length > maxValueBytes) return undefined
     if (compression !== false && raw.length >= Math.min(compression.threshold, compressFrom)) {
-      const deflated = await deflate(raw, { level: constants.Z_BEST_SPEED })
+      const deflated = await deflate(raw)
       if (deflated.length < raw.length * worthwhile) {
         return { payload: deflated, flags: flags.deflated | flag, rawBytes: raw.length }
       }

@@ -53,6 +53,12 @@ export function copyOnWrite({ vitals }: Evidence): number | undefined {
   return Math.max(currentCopyOnWritePeak ?? 0, lastCopyOnWrite ?? 0)
 }
 
+/** What is resident beyond what is used; without the program and its libraries, which outweigh the data of a small Redis. */
+export function holes({ vitals }: Evidence): number | undefined {
+  const { fragmentationBytes, rssOverheadBytes = 0 } = vitals.memory
+  return fragmentationBytes === undefined ? undefined : fragmentationBytes - Math.max(0, rssOverheadBytes)
+}
+
 /** Resident memory stays where the peak left it: neither a leak nor fragmentation. */
 export function explainedByPeak({ vitals }: Evidence): boolean {
   const { used, peak, rss, allocatorFragmentationRatio } = vitals.memory

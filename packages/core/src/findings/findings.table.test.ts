@@ -121,6 +121,7 @@ const table: Record<FindingId, Rows> = {
       ['critical', 'fill', full(0.91)],
       ['warning', 'soon full', full(0.6), { forecast: { secondsToFull: 3_599 } }],
       ['critical', 'very soon full', full(0.6), { forecast: { secondsToFull: 599 } }],
+      ['warning', 'not quite so soon', full(0.6), { forecast: { secondsToFull: 600 } }],
       ['critical', 'the worse counts', full(0.95), { forecast: { secondsToFull: 3_599 } }],
       ['critical', 'the worse counts, other way round', full(0.85), { forecast: { secondsToFull: 10 } }],
       [
@@ -155,7 +156,7 @@ const table: Record<FindingId, Rows> = {
   },
   'oom-refill-loop': {
     gives: [
-      ['critical', 'refused and loading', { client: { refusal: 'oom', loadsPerSecond: 17 } }],
+      ['critical', 'refused and loading', { client: { refusal: 'oom', loadsPerSecond: 16.1 } }],
       ['critical', 'others are refused', { trend: { oomErrors: 2 }, client: { loadsPerSecond: 17 } }],
     ],
     nearMisses: [
@@ -184,6 +185,7 @@ const table: Record<FindingId, Rows> = {
     gives: [
       ['warning', 'maxmemory', memory({ max: 218 * MiB })],
       ['critical', 'maxmemory', memory({ max: 244 * MiB })],
+      ['warning', 'not quite critical', memory({ max: 243 * MiB })],
       ['warning', 'resident', memory({ rss: 218 * MiB })],
       ['critical', 'resident', memory({ rss: 244 * MiB })],
       ['warning', 'the limit of the pod', memory({ max: 218 * MiB }), { declaredLimit: undefined }],
@@ -194,7 +196,7 @@ const table: Record<FindingId, Rows> = {
         memory({ used: 58_720_256, rss: undefined }),
         { declaredLimit: 64 * MiB },
       ],
-      ['warning', 'of the machine', memory({ max: 15 * GiB }), noContainer],
+      ['warning', 'of the machine', memory({ max: 14.5 * GiB }), noContainer],
     ],
     nearMisses: [
       ['maxmemory', memory({ max: 217 * MiB })],
@@ -215,7 +217,8 @@ const table: Record<FindingId, Rows> = {
   'mass-eviction': {
     gives: [
       ['warning', 'share', { trend: { evictedShare: 0.051, evictedKeys: 500 } }],
-      ['critical', 'share', { trend: { evictedShare: 0.21, evictedKeys: 3_600 } }],
+      ['critical', 'share', { trend: { evictedShare: 0.201, evictedKeys: 3_600 } }],
+      ['warning', 'not quite critical', { trend: { evictedShare: 0.2, evictedKeys: 3_500 } }],
     ],
     nearMisses: [['share', { trend: { evictedShare: 0.05, evictedKeys: 100_000 } }]],
   },
@@ -251,7 +254,7 @@ const table: Record<FindingId, Rows> = {
         'by the sample',
         { vitals: { keyspace: undefined }, sample: { ttlMilliseconds: { median: 900_001 } } },
       ],
-      ['info', 'for anything', singleLook, keyspace([1_000, 1_000, 31 * 86_400_000])],
+      ['info', 'for anything', singleLook, keyspace([1_000, 1_000, 30.1 * 86_400_000])],
     ],
     nearMisses: [
       ['than configured', keyspace([1_000, 1_000, 900_000])],
@@ -281,7 +284,7 @@ const table: Record<FindingId, Rows> = {
     ],
   },
   'hot-key': {
-    gives: [['warning', 'share', namespace({ hottestShare: 0.11, lookupsPerSecond: 1_000 })]],
+    gives: [['warning', 'share', namespace({ hottestShare: 0.101, lookupsPerSecond: 1_000 })]],
     nearMisses: [
       ['share', namespace({ hottestShare: 0.1, lookupsPerSecond: 10_000 })],
       ['little traffic', namespace({ hottestShare: 0.5, lookupsPerSecond: 200 })],
@@ -299,6 +302,10 @@ const table: Record<FindingId, Rows> = {
     nearMisses: [
       ['ratio', memory({ fragmentationRatio: 1.5, fragmentationBytes: 51 * MiB })],
       ['bytes', memory({ fragmentationRatio: 9, fragmentationBytes: 10 * MiB })],
+      [
+        'the program itself',
+        memory({ used: 16 * MiB, fragmentationRatio: 1.7, fragmentationBytes: 12 * MiB, rssOverheadBytes: 8 * MiB }),
+      ],
       ['nearly empty', memory({ used: 5 * MiB, fragmentationRatio: 9, fragmentationBytes: 40 * MiB })],
       [
         'after a peak',
@@ -310,6 +317,7 @@ const table: Record<FindingId, Rows> = {
     gives: [
       ['warning', 'ratio', memory({ used: 101 * MiB, fragmentationRatio: 0.99 })],
       ['critical', 'ratio', memory({ used: 101 * MiB, fragmentationRatio: 0.89 })],
+      ['warning', 'not quite critical', memory({ used: 101 * MiB, fragmentationRatio: 0.9 })],
     ],
     nearMisses: [
       ['ratio', memory({ used: 101 * MiB, fragmentationRatio: 1 })],
@@ -398,6 +406,7 @@ const table: Record<FindingId, Rows> = {
     gives: [
       ['warning', 'share', { client: { process: { rss: 385 * MiB } } }],
       ['critical', 'share', { client: { process: { rss: 461 * MiB } } }],
+      ['warning', 'not quite critical', { client: { process: { rss: 460 * MiB } } }],
     ],
     nearMisses: [
       ['share', { client: { process: { rss: 384 * MiB } } }],
@@ -450,8 +459,9 @@ const table: Record<FindingId, Rows> = {
   },
   'client-buffers': {
     gives: [
-      ['warning', 'share', memory({ clientsNormal: 21 * MiB })],
+      ['warning', 'share', memory({ clientsNormal: 20.1 * MiB })],
       ['critical', 'share', memory({ clientsNormal: 51 * MiB })],
+      ['warning', 'not quite critical', memory({ clientsNormal: 50 * MiB })],
       ['warning', 'each, without a maxmemory', unlimited, memory({ clientsNormal: 40 * 201 * KiB })],
     ],
     nearMisses: [

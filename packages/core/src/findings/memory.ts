@@ -1,4 +1,4 @@
-import { bytesOf, containerLimit, explainedByPeak, killedBefore, lostData, memoryHolders } from './facts.ts'
+import { bytesOf, containerLimit, explainedByPeak, holes, killedBefore, lostData, memoryHolders } from './facts.ts'
 import type { Severity } from './finding.ts'
 import { formatBytes, formatCount, formatOf, formatSeconds, formatShare } from './format.ts'
 import { advice, limitAndPolicy, setting } from './remedies.ts'
@@ -74,7 +74,7 @@ export const memoryRules: Rules<
     if (used !== undefined && used <= thresholds.fragmentationUsed) return undefined
     if (explainedByPeak(evidence)) return undefined
     const measures = [
-      { name: 'mem_fragmentation_ratio', share: memory.fragmentationRatio, bytes: memory.fragmentationBytes },
+      { name: 'mem_fragmentation_ratio', share: memory.fragmentationRatio, bytes: holes(evidence) },
       {
         name: 'allocator_frag_ratio',
         share: memory.allocatorFragmentationRatio,

@@ -90,11 +90,20 @@ const table: Record<RedHerringId, Rows> = {
   'rh-frag-small': {
     dismissed: [
       [/10 MiB only/, 'few bytes', memory({ fragmentationRatio: 4.9, fragmentationBytes: 10 * MiB })],
-      [/3 MiB are used/, 'nearly empty', memory({ used: 3 * MiB, fragmentationRatio: 20.6 })],
+      [
+        /12 MiB only/,
+        'mostly the program itself',
+        memory({ fragmentationRatio: 1.7, fragmentationBytes: 12 * MiB, rssOverheadBytes: 8 * MiB }),
+      ],
+      [
+        /3 MiB are used/,
+        'nearly empty',
+        memory({ used: 3 * MiB, fragmentationRatio: 20.6, fragmentationBytes: 58 * MiB }),
+      ],
     ],
     notDismissed: [
       ['a fair ratio', memory({ fragmentationRatio: 1.5, fragmentationBytes: MiB })],
-      ['many bytes', memory({ fragmentationRatio: 1.6, fragmentationBytes: 11 * MiB })],
+      ['many bytes', memory({ fragmentationRatio: 1.6, fragmentationBytes: 13 * MiB })],
     ],
   },
   'rh-peak': {

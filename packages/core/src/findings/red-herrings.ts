@@ -1,7 +1,7 @@
 import { connectionRules } from './connections.ts'
 import { evictionRules } from './eviction.ts'
 import type { Evidence } from './evidence.ts'
-import { evictsAnything, explainedByPeak, isEphemeral, killedBefore } from './facts.ts'
+import { evictsAnything, explainedByPeak, holes, isEphemeral, killedBefore } from './facts.ts'
 import { type RedHerring, type RedHerringId, redHerringIds } from './finding.ts'
 import { formatBytes, formatCount, formatOf, formatSeconds, formatShare } from './format.ts'
 import { ratio } from './rule.ts'
@@ -84,10 +84,11 @@ const dismissals: Readonly<Record<RedHerringId, (evidence: Evidence) => Dismissa
     }
   },
 
-  'rh-frag-small': ({ vitals }) => {
-    const { fragmentationRatio, fragmentationBytes, used } = vitals.memory
+  'rh-frag-small': (evidence) => {
+    const { fragmentationRatio, fragmentationBytes, used } = evidence.vitals.memory
     if (fragmentationRatio === undefined || fragmentationRatio <= thresholds.fragmentationRatio) return undefined
-    const few = fragmentationBytes !== undefined && fragmentationBytes <= thresholds.fragmentationBytes
+    const bytes = holes(evidence)
+    const few = fragmentationBytes !== undefined && bytes !== undefined && bytes <= thresholds.fragmentationBytes
     const small = used !== undefined && used <= thresholds.fragmentationUsed
     if (!few && !small) return undefined
     return {

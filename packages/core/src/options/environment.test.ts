@@ -20,6 +20,7 @@ describe('connectionFromEnvironment', () => {
       REDIS_MAX_CONNECTIONS: '8',
       REDIS_CONNECT_TIMEOUT_MS: '300',
       REDIS_COMMAND_TIMEOUT_MS: '100',
+      REDIS_MEMORY_LIMIT: '64Mi',
     })
     expect(options).toEqual({
       redis: {
@@ -32,6 +33,7 @@ describe('connectionFromEnvironment', () => {
       maxConnections: 8,
       connectTimeout: 300,
       commandTimeout: 100,
+      memoryLimit: 64 * 1024 ** 2,
     })
     expect(parseCacheOptions({ name: 'shop', ...options })).toMatchObject({ maxConnections: 8, commandTimeout: 100 })
   })
@@ -40,6 +42,10 @@ describe('connectionFromEnvironment', () => {
     expect(connectionFromEnvironment({ REDIS_PRIMARY_HOST: 'a' })).toEqual({
       redis: { primary: { host: 'a', port: 6379 } },
     })
+  })
+
+  test.each(['64', '64MB', 'much', '-1Gi'])('does not take REDIS_MEMORY_LIMIT=%s', (text) => {
+    expect(() => connectionFromEnvironment({ REDIS_MEMORY_LIMIT: text })).toThrow(/REDIS_MEMORY_LIMIT: .*"64Mi"/)
   })
 
   test.each([

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { InvalidOptionsError } from '../errors.ts'
 import { toOptionIssues } from './option-issues.ts'
 import type { RedisOptions } from './redis-options.ts'
+import { parseSize } from './size.ts'
 
 /** What the environment can say of the connection; spread it into `createCache`. */
 export interface EnvironmentOptions {
@@ -9,6 +10,8 @@ export interface EnvironmentOptions {
   maxConnections?: number
   connectTimeout?: number
   commandTimeout?: number
+  /** In bytes. */
+  memoryLimit?: number
 }
 
 const host = z
@@ -40,6 +43,13 @@ const schema = z
     REDIS_MAX_CONNECTIONS: whole(2, 1_000, 'a number of connections'),
     REDIS_CONNECT_TIMEOUT_MS: whole(1, 60_000, 'milliseconds'),
     REDIS_COMMAND_TIMEOUT_MS: whole(1, 60_000, 'milliseconds'),
+    REDIS_MEMORY_LIMIT: z
+      .string()
+      .transform((text) => parseSize(/^\d+$/.test(text) ? Number(text) : text))
+      .refine((bytes) => bytes !== undefined && bytes >= 1024 ** 2, {
+        error: 'expected a size from 1Mi, such as "64Mi", or bytes',
+      })
+      .optional(),
   })
   .superRefine((environment, context) => {
     if (environment.REDIS_READER_HOST !== undefined && environment.REDIS_PRIMARY_HOST === undefined) {
@@ -53,8 +63,8 @@ const schema = z
 
 /**
  * Reads `REDIS_PRIMARY_HOST`, `REDIS_READER_HOST`, `REDIS_PORT` (6379), `REDIS_TLS_ENABLED` (false), `REDIS_USERNAME`,
- * `REDIS_AUTH_TOKEN`, `REDIS_MAX_CONNECTIONS`, `REDIS_CONNECT_TIMEOUT_MS` and `REDIS_COMMAND_TIMEOUT_MS`. Empty
- * variables count as unset. Without `REDIS_PRIMARY_HOST` there is no `redis`, and the cache stays local.
+ * `REDIS_AUTH_TOKEN`, `REDIS_MAX_CONNECTIONS`, `REDIS_CONNECT_TIMEOUT_MS`, `REDIS_COMMAND_TIMEOUT_MS` and
+ * `REDIS_MEMORY_LIMIT` (of the container that Redis runs in, such as `64Mi`). Empty variables count as unset. Without `REDIS_PRIMARY_HOST` there is no `redis`, and the cache stays local.
  *
  * @example const cache = createCache({ name: 'shop', ...connectionFromEnvironment() })
  * @throws InvalidOptionsError naming every variable that is wrong, never its value.
@@ -76,5 +86,6 @@ export function connectionFromEnvironment(environment: NodeJS.ProcessEnv = proce
   if (found.REDIS_MAX_CONNECTIONS !== undefined) options.maxConnections = found.REDIS_MAX_CONNECTIONS
   if (found.REDIS_CONNECT_TIMEOUT_MS !== undefined) options.connectTimeout = found.REDIS_CONNECT_TIMEOUT_MS
   if (found.REDIS_COMMAND_TIMEOUT_MS !== undefined) options.commandTimeout = found.REDIS_COMMAND_TIMEOUT_MS
+  if (found.REDIS_MEMORY_LIMIT !== undefined) options.memoryLimit = found.REDIS_MEMORY_LIMIT
   return options
 }

@@ -37,17 +37,40 @@ export const defaultPressure: PressureSettings = {
 const part = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape, { error: 'expected an object' }).optional()
 
 export const pressureSchema = orFalse(
-  z.strictObject({
-    interval: duration('1s', '5m').optional(),
-    fill: part({
-      conserving: share(0.1, 1).optional(),
-      shedding: share(0.1, 1).optional(),
-      readOnly: share(0.1, 1).optional(),
+  z
+    .strictObject({
+      interval: duration('1s', '5m').optional(),
+      fill: part({
+        conserving: share(0.1, 1).optional(),
+        shedding: share(0.1, 1).optional(),
+        readOnly: share(0.1, 1).optional(),
+      }),
+      timeToFull: part({ conserving: duration(0, '7d').optional(), shedding: duration(0, '7d').optional() }),
+      evictedShare: part({ conserving: share(0, 1).optional(), shedding: share(0, 1).optional() }),
+      settle: duration('1s', '1h').optional(),
+    })
+    .superRefine(({ fill, timeToFull, evictedShare }, context) => {
+      const ascends = (path: string, values: readonly number[], expected: string) => {
+        if (values.every((value, index) => index === 0 || value >= (values[index - 1] ?? value))) return
+        // What is no share has been told of already.
+        if (path !== 'timeToFull' && values.some((value) => value > 1)) return
+        context.addIssue({ code: 'custom', path: [path], message: expected })
+      }
+      const { conserving: low, shedding: middle, readOnly: high } = defaultPressure.fill
+      ascends(
+        'fill',
+        [fill?.conserving ?? low, fill?.shedding ?? middle, fill?.readOnly ?? high],
+        'expected conserving <= shedding <= readOnly',
+      )
+      const few = evictedShare?.conserving ?? defaultPressure.evictedShare.conserving
+      ascends(
+        'evictedShare',
+        [few, evictedShare?.shedding ?? defaultPressure.evictedShare.shedding],
+        'expected conserving <= shedding',
+      )
+      const { conserving = 3_600_000, shedding = 600_000 } = timeToFull ?? {}
+      ascends('timeToFull', [shedding, conserving], 'expected conserving >= shedding')
     }),
-    timeToFull: part({ conserving: duration(0, '7d').optional(), shedding: duration(0, '7d').optional() }),
-    evictedShare: part({ conserving: share(0, 1).optional(), shedding: share(0, 1).optional() }),
-    settle: duration('1s', '1h').optional(),
-  }),
 )
 
 type Given = Exclude<z.output<typeof pressureSchema>, false>

@@ -68,6 +68,14 @@ describe('a budget', () => {
     expect(account.claim()).toBe('normal')
   })
 
+  test('counts what was stored since it was settled', () => {
+    const { account } = open({ budget: 10_000 })
+    for (let count = 0; count < 10; count++) account.stored(`key-${count}`, 1_000, 60_000)
+    expect(account.claim()).toBe('normal')
+    account.stored('one more', 1_000, 60_000)
+    expect(account.claim()).toBe('over-budget')
+  })
+
   test('forgets those that have been silent for a minute', async () => {
     const { account, clock } = open({ budget: 10_000 })
     account.heardOf('other', 60_000)

@@ -31,6 +31,8 @@ export class Account {
   readonly #redis: AccountedRedis
   readonly #others = new Map<string, { readonly bytes: number; readonly at: number }>()
   #fleetBytes = 0
+  /** Stored by this process since the fleet's bytes were added up. */
+  #writtenSince = 0
 
   constructor(id: string, priority: Priority, budget: number | undefined, redis: AccountedRedis) {
     this.id = id
@@ -40,7 +42,8 @@ export class Account {
   }
 
   claim(): Claim {
-    return this.budget !== undefined && this.#fleetBytes > this.budget ? 'over-budget' : this.#priority
+    const over = this.budget !== undefined && this.#fleetBytes + this.#writtenSince > this.budget
+    return over ? 'over-budget' : this.#priority
   }
 
   economy(): Economy {
@@ -49,6 +52,7 @@ export class Account {
 
   stored(key: string, bytes: number, expiresAt: number): void {
     this.#redis.ledger.note(this.id, key, bytes, expiresAt)
+    this.#writtenSince += bytes
     this.#redis.wrote(bytes)
   }
 
@@ -82,6 +86,7 @@ export class Account {
       else sum += bytes
     }
     this.#fleetBytes = sum
+    this.#writtenSince = 0
     return sum
   }
 

@@ -170,6 +170,12 @@ describe('within a run', () => {
     expect(history.restarts(10_000)).toEqual([])
   })
 
+  test('another role is a failover also where the new replica still loads what its primary sent', () => {
+    look(0)
+    expect(look(10, { role: 'replica', loading: true })).toMatchObject({ kind: 'failover' })
+    expect(look(20, { role: 'replica' })).toBeUndefined()
+  })
+
   test('a look that told nothing is the latest, and changes nothing', () => {
     ramp(60)
     expect(history.add(unknownVitals(60_000))).toBeUndefined()

@@ -104,10 +104,12 @@ export class History {
       this.#restarts = [...this.restarts(vitals.at), restart].slice(-mostRestarts)
       return { kind: restart.cause === 'failover' ? 'failover' : 'restart', restart }
     }
-    if (ended || vitals.loading) return undefined
+    if (ended) return undefined
+    // Also while it loads: a new replica does, and has the same role when it is done.
     if (before.role !== undefined && vitals.role !== undefined && before.role !== vitals.role) {
       return { kind: 'failover', restart: changeOfRole(before, vitals) }
     }
+    if (vitals.loading) return undefined
     if (wasFlushed(this.#looks.latest, lookAt(vitals, undefined))) return { kind: 'flushed' }
     return hasOtherLimit(before, vitals) ? { kind: 'limit-changed' } : undefined
   }

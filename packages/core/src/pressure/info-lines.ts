@@ -6,6 +6,8 @@ export interface Told {
   readonly sections: ReadonlySet<string>
   readonly errors: readonly (readonly [string, number])[]
   readonly databases: readonly DatabaseVitals[]
+  /** Databases whose numbers cannot be true, as `db0`. */
+  readonly garbled: readonly string[]
 }
 
 const errorPrefix = 'errorstat_'
@@ -16,6 +18,7 @@ export function readLines(text: string): Told {
   const sections = new Set<string>()
   const errors: (readonly [string, number])[] = []
   const databases: DatabaseVitals[] = []
+  const garbled: string[] = []
   for (let start = 0; start < text.length; ) {
     const newline = text.indexOf('\n', start)
     const next = newline === -1 ? text.length : newline
@@ -30,10 +33,13 @@ export function readLines(text: string): Told {
     const name = line.slice(0, colon)
     const value = line.slice(colon + 1)
     if (name.startsWith(errorPrefix)) readError(name.slice(errorPrefix.length), value, errors)
-    else if (/^db\d{1,6}$/.test(name)) readDatabase(Number(name.slice(2)), value, databases)
-    else fields.set(name, value)
+    else if (/^db\d{1,6}$/.test(name)) {
+      const database = readDatabase(Number(name.slice(2)), value)
+      if (database === undefined) garbled.push(name)
+      else databases.push(database)
+    } else fields.set(name, value)
   }
-  return { fields, sections, errors, databases }
+  return { fields, sections, errors, databases, garbled }
 }
 
 /** A script may answer with an error word of its own making, which then stands here: such words are no names of ours. */
@@ -42,12 +48,12 @@ function readError(name: string, value: string, into: (readonly [string, number]
   if (count !== undefined && into.length < 128 && /^[A-Z][A-Z_]{0,39}$/.test(name)) into.push([name, count])
 }
 
-function readDatabase(database: number, value: string, into: DatabaseVitals[]): void {
+function readDatabase(database: number, value: string): DatabaseVitals | undefined {
   const keys = numberIn(value, 'keys')
   const expiring = numberIn(value, 'expires')
-  if (keys === undefined || expiring === undefined) return
+  if (keys === undefined || expiring === undefined) return undefined
   const averageTtlMilliseconds = expiring > 0 ? numberIn(value, 'avg_ttl') : undefined
-  into.push({ database, keys, expiring: Math.min(expiring, keys), averageTtlMilliseconds })
+  return { database, keys, expiring: Math.min(expiring, keys), averageTtlMilliseconds }
 }
 
 /** `a` of `keys=a,expires=b`. */

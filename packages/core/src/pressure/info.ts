@@ -48,7 +48,7 @@ export function parseMemoryStats(reply: unknown, keys: number | undefined, at: n
   return keys === undefined || !Number.isSafeInteger(keys) || keys < 0 ? vitals : { ...vitals, keys }
 }
 
-const nothing: Told = { fields: new Map(), sections: new Set(), errors: [], databases: [] }
+const nothing: Told = { fields: new Map(), sections: new Set(), errors: [], databases: [], garbled: [] }
 
 interface Source {
   readonly at: number
@@ -83,9 +83,16 @@ function vitalsOf({ at, origin, numbers, memory, told }: Source): Vitals {
       replicationId: word(fields.get('master_replid')),
     },
     errors: sections.has('# Errorstats') || told.errors.length > 0 ? Object.fromEntries(told.errors) : undefined,
-    keyspace: sections.has('# Keyspace') || told.databases.length > 0 ? told.databases : undefined,
+    keyspace: keyspaceOf(told, numbers),
     implausible: numbers.implausible,
   }
+}
+
+/** All databases or none: a sum over some of them would look as if the others had been flushed. */
+function keyspaceOf({ sections, databases, garbled }: Told, numbers: Numbers): Vitals['keyspace'] {
+  for (const name of garbled) numbers.reject(name)
+  if (garbled.length > 0) return undefined
+  return sections.has('# Keyspace') || databases.length > 0 ? databases : undefined
 }
 
 function memoryOf(numbers: Numbers, fields: ReadonlyMap<string, string>, knownRss: number | undefined): MemoryVitals {

@@ -13,6 +13,8 @@ export interface MemoryEvidence {
   readonly fillPerSecond: number
   /** Share of the keys evicted within ten minutes. */
   readonly evictedShare: number
+  /** A number that a fill is made of cannot be true: no rung is left on it. */
+  readonly untold?: boolean
 }
 
 export interface Step {
@@ -62,7 +64,8 @@ export class Ladder {
   step(evidence: MemoryEvidence, now: number): MemoryMode {
     const { rung: called, reasons } = calledFor(evidence, this.#settings, 1)
     const held = calledFor(evidence, this.#settings, leaveShare.fill).rung
-    for (let rung = 1; rung <= held; rung++) this.#lastCalled[rung] = now
+    const kept = evidence.untold === true ? Math.max(held, this.#rung) : held
+    for (let rung = 1; rung <= kept; rung++) this.#lastCalled[rung] = now
     if (called >= this.#rung && called > 0) this.#reasons = reasons
     if (called > this.#rung) this.#climb(called, now)
     else if (this.#mayLeave(now)) this.#descend(now)

@@ -87,7 +87,8 @@ export function lineOf({ vitals, overhead = 0, declared, learned }: LineEvidence
   if (first === undefined) return { line: undefined, fill: undefined, canEvict: false }
   const line = others.reduce((lowest, other) => (other.bytes < lowest.bytes ? other : lowest), first)
   // Exactly what Redis compares with maxmemory; a container counts everything.
-  const counted = used === undefined || line.kills ? used : Math.max(0, used - notCountedForEvict)
+  const reserve = vitals.implausible.includes('mem_not_counted_for_evict') ? undefined : notCountedForEvict
+  const counted = line.kills ? used : difference(used, reserve)
   return {
     line,
     fill: counted === undefined ? undefined : counted / line.bytes,
@@ -95,8 +96,16 @@ export function lineOf({ vitals, overhead = 0, declared, learned }: LineEvidence
   }
 }
 
-/** By the policy's prefix, for there are new ones now and then; volatile-* evicts nothing where nothing expires. */
+function difference(used: number | undefined, reserve: number | undefined): number | undefined {
+  return used === undefined || reserve === undefined ? undefined : Math.max(0, used - reserve)
+}
+
+/**
+ * By the policy's prefix, for there are new ones now and then. volatile-* evicts nothing where nothing expires; where
+ * keys are not told it is believed to.
+ */
 function hasVictims({ memory: { policy }, keyspace }: Vitals): boolean {
   if (policy?.startsWith('allkeys-')) return true
-  return policy?.startsWith('volatile-') === true && (keyspace ?? []).some(({ expiring }) => expiring > 0)
+  if (policy?.startsWith('volatile-') !== true) return false
+  return keyspace === undefined || keyspace.some(({ expiring }) => expiring > 0)
 }

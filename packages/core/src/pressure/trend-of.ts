@@ -5,27 +5,27 @@ import type { Totals } from './vitals.ts'
 const window = 10 * 60_000
 const recently = 30_000
 
-/** What changed over the looks of one run; undefined with fewer than two. Counters that were not told count as 0. */
+/** What changed over the looks of one run, between those that told; undefined with fewer than two looks, 0 for a counter. */
 export function trendOf(looks: Looks, evictionExceededLooks: number): Trend | undefined {
   const seen = looks.within(window)
   const [first] = seen
   const last = seen.at(-1)
   if (first === undefined || last === undefined || last.at <= first.at) return undefined
   const seconds = (last.at - first.at) / 1_000
-  const change = (name: keyof Totals) => increase(first.totals[name], last.totals[name])
-  const errors = (name: string) => increase(errorsOf(first, name), errorsOf(last, name))
+  const change = (name: keyof Totals) => increase(seen, ({ totals }) => totals[name])
+  const errors = (name: string) => increase(seen, (look) => errorsOf(look, name))
 
   const evictedKeys = change('evictedKeys')
   const evictedPerSecond = evictedKeys / seconds
-  const keys = last.keys ?? 0
+  const keys = seen.findLast((look) => look.keys !== undefined)?.keys
   return {
     seconds,
     looks: seen.length,
     evictedKeys,
-    evictedShare: evictedKeys === 0 ? 0 : evictedKeys / (keys + evictedKeys),
+    evictedShare: evictedKeys === 0 || keys === undefined ? 0 : evictedKeys / (keys + evictedKeys),
     evictedPerSecond,
     evictedPerSecondPeak: Math.max(...seen.slice(1).map((look) => look.evictedPerSecond)),
-    evictionAgeSeconds: evictedKeys === 0 || last.keys === undefined ? undefined : keys / evictedPerSecond,
+    evictionAgeSeconds: evictedKeys === 0 || keys === undefined ? undefined : keys / evictedPerSecond,
     expiredKeys: change('expiredKeys'),
     oomErrors: errors('OOM'),
     misconfErrors: errors('MISCONF'),
@@ -52,8 +52,12 @@ function errorsOf({ errors }: Look, name: string): number | undefined {
   return errors === undefined ? undefined : (errors[name] ?? 0)
 }
 
-/** A counter that went down was reset (CONFIG RESETSTAT). */
-function increase(from: number | undefined, to: number | undefined): number {
-  if (to === undefined) return 0
-  return from === undefined || to < from ? to : to - from
+/** What was counted before the first look that told is none of the window. A counter that went down was reset (CONFIG RESETSTAT). */
+function increase(seen: readonly Look[], counter: (look: Look) => number | undefined): number {
+  const first = seen.find((look) => counter(look) !== undefined)
+  const last = seen.findLast((look) => counter(look) !== undefined)
+  const from = first && counter(first)
+  const to = last && counter(last)
+  if (from === undefined || to === undefined) return 0
+  return to < from ? to : to - from
 }

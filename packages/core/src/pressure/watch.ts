@@ -47,6 +47,8 @@ const disproof = 1.15
 const firstPause = 500
 // A look is worth its while when this process alone has added so much to what is used, or so many bytes.
 const worthLook = { share: 0.02, bytes: 131_072 }
+// What a fill is made of.
+const fills: ReadonlySet<string> = new Set(['used_memory', 'maxmemory', 'mem_not_counted_for_evict'])
 // Growth that counts as such, in shares of the limit a second: 0.5 % a minute.
 const grows = 0.005 / 60
 
@@ -208,11 +210,14 @@ export class Watch {
     if (event?.kind === 'restart' || event?.kind === 'failover') {
       this.restarts[event.restart.dataLost ? 'lost' : 'kept'] += 1
     }
-    if (event?.kind === 'flushed') this.#events.onEmptied('flush')
+    if (event?.kind === 'flushed') {
+      this.#gate.warmUp(false)
+      this.#events.onEmptied('flush')
+    }
     if (event?.kind !== 'restart' || !event.restart.dataLost) return
+    this.#gate.warmUp(event.restart.cause === 'oom-kill')
     this.#events.onEmptied('restart')
     if (event.restart.cause !== 'oom-kill') return
-    this.#gate.warmUp()
     const line = learnLine(restarts)
     if (line === undefined) return
     this.#learned = mergeLines(this.#learned, line)
@@ -243,7 +248,11 @@ export class Watch {
 
 /** The worst of all nodes: a write may go to any of them. */
 function evidenceOf(views: readonly NodeView[]): MemoryEvidence {
+  const untold = views.some(
+    ({ vitals, fill }) => fill === undefined && vitals.implausible.some((name) => fills.has(name)),
+  )
   let worst: MemoryEvidence = {
+    untold,
     fill: undefined,
     kills: false,
     canEvict: false,
@@ -257,6 +266,7 @@ function evidenceOf(views: readonly NodeView[]): MemoryEvidence {
       fill !== undefined && (worst.fill === undefined || weight(fill, canEvict) > weight(worst.fill, worst.canEvict))
     worst = fuller
       ? {
+          untold,
           fill,
           kills: line?.kills ?? false,
           canEvict,

@@ -315,11 +315,16 @@ describe('a gate before a Redis that gets full', () => {
     expect(await sent(gate, 'normal')).toBe(10)
   })
 
-  test('fills a Redis slowly that memory has just killed', async () => {
+  test.each([
+    ['that memory has just killed', true, 250],
+    ['that has lost its data for another reason', false, 500],
+  ])('fills a Redis slowly %s', async (_why, killed, first) => {
     const { clock, gate } = drawing()
-    gate.warmUp()
+    gate.warmUp(killed)
     expect([await sent(gate, 'essential'), await sent(gate, 'normal'), await sent(gate, 'expendable')]).toEqual([
-      1_000, 250, 0,
+      1_000,
+      first,
+      0,
     ])
     await clock.advance(15_000)
     expect([await sent(gate, 'normal'), await sent(gate, 'expendable')]).toEqual([1_000, 1_000])

@@ -62,6 +62,11 @@ export class WriteGate {
     return this.#refusal === undefined && this.#memory !== 'read-only'
   }
 
+  /** Whether nothing at all is sent, not even a canary: the next write would kill Redis. */
+  get shut(): boolean {
+    return this.#memory === 'read-only'
+  }
+
   /** Whether all writes are sent. */
   get wide(): boolean {
     return this.#refusal === undefined && this.#memory !== 'read-only' && this.#share === undefined
@@ -134,9 +139,12 @@ export class WriteGate {
     if (grows || refused) this.#setShare(this.#shareNow() / 2)
   }
 
-  /** Redis has come back empty from a death by memory: filling it at full rate would only kill it again. */
-  warmUp(): void {
-    this.#setShare(Math.min(returningShare, this.#shareNow()))
+  /**
+   * Redis is empty, and the whole fleet misses at once: what it is filled with grows from a share of the demand. A
+   * smaller one where memory has killed it, for filling it at full rate would only kill it again.
+   */
+  warmUp(killed: boolean): void {
+    this.#setShare(Math.min(killed ? returningShare : sheddingShare, this.#shareNow()))
   }
 
   #close(trouble: TroubleClass): void {

@@ -68,6 +68,10 @@ export class WriteThrough<V> {
   /** Resolves when the source has the value and Redis either has it or is known not to have an older one. */
   async set(key: string, value: V, signal: AbortSignal | undefined): Promise<void> {
     const { settings, fences, counters, remote } = this.#parts
+    if (this.#onlyHome && remote?.gate.shut) {
+      counters.writeErrors += 1
+      throw this.#refused()
+    }
     const { packed, copy } = await this.#prepare(value)
     const ticket = fences.openWrite(key)
     const budget = remote?.commands.budget()

@@ -1,0 +1,79 @@
+import type { CacheHealth } from '../health.ts'
+import type { Counters } from '../read/counters.ts'
+import type { CacheStatistics, NamespaceStatistics } from '../statistics.ts'
+import { earlyEnds, invalidationCauses } from './catalogue.ts'
+import type { Labels, Sheet } from './sheet.ts'
+
+/** Namespaces declared after so many share one label: a service that declares one a tenant must not drown Prometheus. */
+const mostNamespaces = 50
+
+export function addNamespaces(sheet: Sheet, cache: string, health: CacheHealth, statistics: CacheStatistics): void {
+  Object.entries(statistics.namespaces).forEach(([name, namespace], index) => {
+    const own = index < mostNamespaces
+    const labels = { cache, namespace: own ? name : 'other' }
+    addCounters(sheet, labels, namespace.counters)
+    addRest(sheet, labels, namespace)
+    const { redisBytes, budget } = health.namespaces[name] ?? {}
+    if (namespace.target === undefined) return
+    sheet.add('plimsoll_namespace_redis_bytes', labels, redisBytes)
+    // Budgets of several namespaces say nothing together.
+    if (!own) return
+    sheet.add('plimsoll_namespace_budget_bytes', labels, budget?.bytes)
+    sheet.add('plimsoll_namespace_fleet_bytes', labels, budget?.fleetBytes)
+  })
+}
+
+function addCounters(sheet: Sheet, labels: Labels, counters: Counters): void {
+  const request = (op: string, byResult: Readonly<Record<string, number>>) => {
+    for (const [result, count] of Object.entries(byResult)) {
+      sheet.add('plimsoll_requests_total', { ...labels, op, result }, count)
+    }
+  }
+  request('get', {
+    hit_local: counters.localHits,
+    hit: counters.redisHits - counters.negativeHits,
+    stale: counters.staleHits,
+    negative: counters.negativeHits,
+    miss: counters.missesAnswered,
+    error: counters.getErrors,
+    bypass: counters.bypasses,
+  })
+  request('set', { ok: counters.writes, error: counters.writeErrors })
+  request('del', { ok: counters.deletes })
+  const load = (outcome: string, count: number) => sheet.add('plimsoll_loads_total', { ...labels, outcome }, count)
+  load('ok', counters.loadsDone)
+  load('error', counters.loadErrors - counters.loadTimeouts - counters.loadsShed)
+  load('timeout', counters.loadTimeouts)
+  load('shed', counters.loadsShed)
+  sheet.add('plimsoll_queue_rejected_total', labels, counters.loadsTurnedAway)
+  sheet.add('plimsoll_loads_coalesced_total', labels, counters.joined)
+  sheet.add('plimsoll_early_refreshes_total', labels, counters.earlyRefreshes)
+  const skipped = (reason: string, count: number) =>
+    sheet.add('plimsoll_writes_skipped_total', { ...labels, reason }, count)
+  skipped('degraded', counters.skippedDegraded)
+  skipped('oversize', counters.skippedOversize)
+  skipped('unserializable', counters.skippedUnserializable)
+  skipped('oom', counters.skippedOom)
+  skipped('admission', counters.skippedAdmission)
+  skipped('contended', counters.skippedContended)
+  skipped('unreachable', counters.skippedUnreachable)
+}
+
+function addRest(sheet: Sheet, labels: Labels, namespace: NamespaceStatistics): void {
+  const { local, earlyExpirations } = namespace
+  sheet.histogram('plimsoll_request_duration_seconds', { ...labels, op: 'get' }, namespace.getSeconds)
+  sheet.histogram('plimsoll_load_duration_seconds', labels, namespace.loadSeconds)
+  if (namespace.target !== undefined) sheet.histogram('plimsoll_payload_bytes', labels, namespace.payloadBytes)
+  if (earlyExpirations !== undefined) {
+    for (const cause of earlyEnds) {
+      sheet.add('plimsoll_early_expirations_total', { ...labels, cause }, earlyExpirations[cause])
+    }
+  }
+  if (local === undefined) return
+  sheet.add('plimsoll_local_entries', labels, local.entries)
+  sheet.add('plimsoll_local_bytes', labels, local.bytes)
+  sheet.add('plimsoll_local_evictions_total', labels, local.evictions)
+  for (const cause of invalidationCauses) {
+    sheet.add('plimsoll_local_invalidations_total', { ...labels, cause }, local.invalidations[cause])
+  }
+}

@@ -1,0 +1,230 @@
+import { describe, expect } from 'vitest'
+import {
+  fillTo,
+  infoNumber,
+  openWatching,
+  patience,
+  populate,
+  seenBy,
+  startOperated,
+  startSlowReader,
+  untilLooked,
+  untilMode,
+} from '../support/pressure-redis.ts'
+import { test } from '../support/pressure-test.ts'
+import { until } from '../support/until.ts'
+
+const grave = (findings: Readonly<Record<string, string>>) =>
+  Object.keys(findings).filter((id) => findings[id] !== 'info')
+
+describe.concurrent('what a real Redis does, the finding that names it, and the mode', () => {
+  test('a full cache that evicts is what was wanted: normal, and nothing to be said', async ({ afterwards }) => {
+    const { redis, operator } = await startOperated(afterwards, {
+      maxmemory: '16mb',
+      'maxmemory-policy': 'allkeys-lru',
+    })
+    await fillTo(operator, 0.99)
+    const opened = openWatching(afterwards, { redis: redis.url })
+    await untilLooked(opened, 3)
+    const { mode, findings, node } = seenBy(opened)
+    expect({ mode, grave: grave(findings), canEvict: node?.canEvict }).toEqual({
+      ...{ mode: 'normal', grave: [], canEvict: true },
+    })
+    expect(node?.fill).toBeGreaterThan(0.95)
+  })
+
+  test('volatile-lru without TTLs evicts nothing: shedding as it fills, read-only when writes are refused', async ({
+    afterwards,
+  }) => {
+    const { redis, operator } = await startOperated(afterwards, {
+      maxmemory: '16mb',
+      'maxmemory-policy': 'volatile-lru',
+    })
+    await fillTo(operator, 0.93)
+    const opened = openWatching(afterwards, { redis: redis.url })
+    await untilMode(opened, 'shedding')
+    expect(seenBy(opened)).toMatchObject({
+      findings: { 'policy-volatile-no-ttl': 'critical', 'memory-high': 'critical' },
+      node: { canEvict: false, line: { source: 'maxmemory', kills: false } },
+    })
+    expect(seenBy(opened).findings).not.toHaveProperty('oom-rejecting-writes')
+
+    await fillTo(operator, 1.05)
+    await until(
+      async () => {
+        await opened.items.set('price', 'new')
+        return seenBy(opened).mode === 'read-only'
+      },
+      'a write is refused',
+      patience,
+    )
+    expect(await opened.items.get('price')).toBe('new')
+    await until(
+      () => seenBy(opened).findings['oom-rejecting-writes'] === 'critical',
+      'the refusals are found',
+      patience,
+    )
+    expect(opened.cache.health().targets['main']?.writes).toMatchObject({ refusal: 'oom', admitted: 0 })
+
+    // The remedy that the finding names.
+    await operator.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    await until(
+      async () => {
+        await opened.items.set('price', 'newer')
+        return seenBy(opened).mode !== 'read-only'
+      },
+      'writes return',
+      patience,
+    )
+    await until(() => !('policy-volatile-no-ttl' in seenBy(opened).findings), 'the finding is gone', patience)
+    expect(seenBy(opened).node?.canEvict).toBe(true)
+  })
+
+  test('a slow reader empties an allkeys-lru cache: its buffers and the eviction are named, writes stop until it is gone', async ({
+    afterwards,
+  }) => {
+    const { redis, operator } = await startOperated(afterwards, {
+      maxmemory: '16mb',
+      'maxmemory-policy': 'allkeys-lru',
+    })
+    await populate(operator, 5_000)
+    await operator.eval(`for i = 1, 2000 do redis.call('HSET', 'large', i, string.rep('x', 1000)) end`, 0)
+    const opened = openWatching(afterwards, { redis: redis.url })
+    await untilLooked(opened)
+    expect(seenBy(opened)).toMatchObject({ mode: 'normal' })
+    expect(grave(seenBy(opened).findings)).toEqual([])
+
+    const end = await startSlowReader(redis.port, 'HGETALL large', 30)
+    afterwards(end)
+    await until(
+      () => {
+        const { findings } = seenBy(opened)
+        return findings['mass-eviction'] === 'critical' && findings['client-buffers'] === 'critical'
+      },
+      'eviction and buffers are found',
+      patience,
+    )
+    const { node } = seenBy(opened)
+    expect(node?.vitals.memory.clientsNormal).toBeGreaterThan(16 * 1024 ** 2)
+    expect(node?.trend?.evictedShare).toBeGreaterThan(0.5)
+    // All keys are gone, and writes are refused all the same.
+    await untilMode(opened, 'read-only')
+    await until(
+      () => seenBy(opened).findings['oom-rejecting-writes'] === 'critical',
+      'refused writes are found',
+      patience,
+    )
+
+    end()
+    await until(() => opened.cache.health().targets['main']?.writes.refusal === undefined, 'writes return', patience)
+    await until(() => !('client-buffers' in seenBy(opened).findings), 'the buffers are gone', patience)
+    // What was evicted is still to be made up for.
+    expect(seenBy(opened)).toMatchObject({ mode: 'shedding', findings: { 'mass-eviction': 'critical' } })
+  })
+
+  test('maxmemory 0: named at the first look, and no mode but normal, for nobody knows the limit', async ({
+    afterwards,
+  }) => {
+    const { redis, operator } = await startOperated(afterwards)
+    const opened = openWatching(afterwards, { redis: redis.url })
+    await until(() => seenBy(opened).node !== undefined, 'the first look', patience)
+    expect(seenBy(opened).findings).toMatchObject({ 'no-memory-limit': 'warning' })
+    await populate(operator, 20_000)
+    await until(() => (seenBy(opened).node?.vitals.keyspace?.[0]?.keys ?? 0) >= 20_000, 'it was seen to grow', patience)
+    const { mode, node } = seenBy(opened)
+    expect({ mode, line: node?.line, fill: node?.fill }).toEqual({ mode: 'normal', line: undefined, fill: undefined })
+
+    await operator.config('SET', 'maxmemory', '200mb')
+    await until(() => !('no-memory-limit' in seenBy(opened).findings), 'the remedy is seen', patience)
+    expect(seenBy(opened).node?.line?.bytes).toBe(200 * 1024 ** 2)
+  })
+
+  test('maxmemory lowered below what is used: noticed, and its end too, without a write of ours', async ({
+    afterwards,
+  }) => {
+    const { redis, operator } = await startOperated(afterwards, { maxmemory: '64mb' })
+    await populate(operator, 10_000)
+    const opened = openWatching(afterwards, { redis: redis.url })
+    await untilLooked(opened)
+    expect(seenBy(opened)).toMatchObject({ mode: 'normal', findings: { 'policy-noeviction-on-cache': 'warning' } })
+    expect(seenBy(opened).findings).not.toHaveProperty('oom-rejecting-writes')
+
+    await operator.config('SET', 'maxmemory', '6mb')
+    await untilMode(opened, 'read-only')
+    expect(seenBy(opened)).toMatchObject({
+      findings: {
+        'oom-rejecting-writes': 'critical',
+        'policy-noeviction-on-cache': 'critical',
+        'memory-high': 'critical',
+      },
+      node: { canEvict: false },
+    })
+
+    await operator.config('SET', 'maxmemory', '64mb')
+    await untilMode(opened, 'normal')
+    expect(seenBy(opened).findings).not.toHaveProperty('memory-high')
+    await until(
+      async () => {
+        await opened.items.set('price', 'new')
+        return (await operator.exists('shop:{item:price}:v')) === 1
+      },
+      'writes are taken again, a few at first',
+      patience,
+    )
+  })
+
+  test('mass eviction: conserving above 5 % of the keys, shedding above 20 %', async ({ afterwards }) => {
+    const { redis, operator } = await startOperated(afterwards, {
+      maxmemory: '16mb',
+      'maxmemory-policy': 'allkeys-lru',
+    })
+    await fillTo(operator, 0.98)
+    const opened = openWatching(afterwards, { redis: redis.url })
+    await untilLooked(opened)
+    expect(seenBy(opened).mode).toBe('normal')
+
+    async function evict(share: number): Promise<void> {
+      for (;;) {
+        const [keys, evicted] = await Promise.all([operator.dbsize(), infoNumber(operator, 'evicted_keys')])
+        if (evicted / (keys + evicted) > share) return
+        await populate(operator, 200)
+      }
+    }
+    await evict(0.08)
+    await untilMode(opened, 'conserving')
+    expect(seenBy(opened).findings).toMatchObject({ 'mass-eviction': 'warning' })
+
+    await evict(0.25)
+    await untilMode(opened, 'shedding')
+    expect(seenBy(opened).findings).toMatchObject({ 'mass-eviction': 'critical' })
+    expect(opened.cache.health().reasons).toEqual([expect.stringMatching(/evicted/)])
+  })
+
+  test('the bulk of one tenant is shed before it takes the room of what is essential to another', async ({
+    afterwards,
+  }) => {
+    const { redis, operator } = await startOperated(afterwards, { maxmemory: '16mb' })
+    await fillTo(operator, 0.92)
+    const { cache, items } = openWatching(afterwards, { redis: redis.url })
+    const sessions = cache.namespace<string>({
+      name: 'session',
+      ttl: '5m',
+      priority: 'essential',
+      load: () => undefined,
+    })
+    const embeddings = cache.namespace<string>({
+      ...{ name: 'embedding', ttl: '5m', priority: 'expendable', load: () => undefined },
+    })
+    await untilMode({ cache, items, loaded: [], redisHits: () => 0 }, 'shedding')
+    const value = 'x'.repeat(1_000)
+    for (let round = 0; round < 50; round++) {
+      await embeddings.set(`bulk-${round}`, value)
+      await sessions.set(`visitor-${round}`, 'logged in')
+    }
+    const kept = async (namespace: string) => (await operator.keys(`shop:{${namespace}:*`)).length
+    expect({ sessions: await kept('session'), embeddings: await kept('embedding') }).toEqual({
+      ...{ sessions: 50, embeddings: 0 },
+    })
+    expect(await infoNumber(operator, 'evicted_keys')).toBe(0)
+  })
+})
