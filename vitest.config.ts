@@ -9,6 +9,8 @@ const wholeProduct = {
   testTimeout: 60_000,
   hookTimeout: 60_000,
 }
+// These measure how long answers take, or put a load on the machine.
+const measuring = ['test/incidents/**/*.test.ts', 'test/faults/**/*.test.ts', 'examples/shop/**/*.test.ts']
 
 export default defineConfig({
   test: {
@@ -20,9 +22,15 @@ export default defineConfig({
         test: {
           name: 'product',
           include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-          exclude: [...never, full],
+          exclude: [...never, full, ...measuring],
           ...wholeProduct,
+          // They mostly wait for processes of their own, and for conditions instead of times.
+          fileParallelism: true,
+          maxWorkers: 3,
         },
+      },
+      {
+        test: { name: 'incidents', include: measuring, exclude: [...never, full], ...wholeProduct },
       },
       {
         test: { name: 'full', include: [full], exclude: never, ...wholeProduct, testTimeout: 300_000 },

@@ -93,6 +93,7 @@ async function runAll(full: boolean): Promise<void> {
   await step('lint, format and import walls', async () => void (await runCaptured(tool('biome'), ['check'])))
   await step('unit tests', () => runTests('unit'))
   await step('product tests', () => runTests('product'))
+  await step('incidents and faults', () => runTests('incidents'))
   const files = await fullOnlyFiles()
   if (full && files.length > 0) await step('tests that take longer', () => runTests('full'))
   else if (files.length > 0)

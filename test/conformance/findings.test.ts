@@ -20,7 +20,7 @@ interface Cause {
   readonly says: RegExp
   readonly settings?: Readonly<Record<string, string>>
   readonly argv?: readonly string[]
-  /** The same Redis without the cause. */
+  /** What both hold. */
   readonly well: (operator: Redis) => Promise<unknown>
   readonly provoke: (operator: Redis) => Promise<unknown>
 }
@@ -144,55 +144,7 @@ async function spend(operator: Redis, command: string, args: readonly (string | 
   while ((await spent()) < microseconds) await operator.call(command, ...args)
 }
 
-describe.concurrent('each cause on a real Redis, and the same Redis without it', () => {
-  for (const { finding, severity, when, says, settings, argv = [], well, provoke } of causes) {
-    test(`${finding} (${severity}): ${when}`, async ({ afterwards }) => {
-      const { redis, operator } = await startOperated(afterwards, settings)
-      await well(operator)
-      expect((await doctor(redis.url, ...argv)).severities).not.toHaveProperty(finding)
-      await provoke(operator)
-      const told = await doctor(redis.url, ...argv)
-      expect(told.severities).toMatchObject({ [finding]: severity })
-      expect(told.evidence[finding]).toMatch(says)
-      if (severity === 'critical') expect(told.exitCode).toBe(2)
-    })
-  }
-
-  test('expired-stale (warning): more sessions die than Redis collects', async ({ afterwards }) => {
-    const { redis, operator } = await startOperated(afterwards, { hz: '500' })
-    await storeSessions(operator, 1_000, { bytes: 10, ttl: halfHour })
-    expect((await doctor(redis.url)).severities).not.toHaveProperty('expired-stale')
-
-    // Dead before they are looked at, faster than a cycle of 0.5 ms can take them away.
-    let ended = false
-    const feeding = (async () => {
-      const script = `for n = 1, 4000 do redis.call('SET', 'dead:' .. n .. ':' .. ARGV[1], '', 'PX', 1) end`
-      for (let round = 0; !ended; round++) await operator.eval(script, 0, round)
-    })()
-    try {
-      await until(
-        async () => (await doctor(redis.url)).severities['expired-stale'] === 'warning',
-        'dead keys are found',
-        patience,
-      )
-    } finally {
-      ended = true
-      await feeding
-    }
-  })
-
-  test('ttl-too-long (warning): longer than what this process writes', async ({ afterwards }) => {
-    const { redis, operator } = await startOperated(afterwards, small)
-    await storeSessions(operator, 1_000, { bytes: 10, ttl: 300 })
-    await untilTtlIsKnown(operator)
-    const opened = openWatching(afterwards, { redis: redis.url })
-    await until(() => seenBy(opened).node !== undefined, 'the first look', patience)
-    expect(seenBy(opened).findings).not.toHaveProperty('ttl-too-long')
-    await operator.flushall()
-    await storeSessions(operator, 1_000, { bytes: 10, ttl: day })
-    await until(() => seenBy(opened).findings['ttl-too-long'] === 'warning', 'it is found', patience)
-  })
-
+describe.concurrent('each cause on a real Redis, and its twin without it', () => {
   test.skipIf(inDocker)(
     'persistence-blocking-writes (critical): Redis cannot save (needs a redis-server on PATH)',
     async ({ afterwards }) => {
@@ -226,6 +178,56 @@ describe.concurrent('each cause on a real Redis, and the same Redis without it',
       expect((await doctor(redis.url)).severities).not.toHaveProperty('persistence-blocking-writes')
     },
   )
+
+  test('expired-stale (warning): more sessions die than Redis collects', async ({ afterwards }) => {
+    const { redis, operator } = await startOperated(afterwards, { hz: '500' })
+    await storeSessions(operator, 1_000, { bytes: 10, ttl: halfHour })
+    expect((await doctor(redis.url)).severities).not.toHaveProperty('expired-stale')
+
+    // Dead before they are looked at, faster than a cycle of 0.5 ms can take them away.
+    let ended = false
+    const feeding = (async () => {
+      const script = `for n = 1, 4000 do redis.call('SET', 'dead:' .. n .. ':' .. ARGV[1], '', 'PX', 1) end`
+      for (let round = 0; !ended; round++) await operator.eval(script, 0, round)
+    })()
+    try {
+      await until(
+        async () => (await doctor(redis.url)).severities['expired-stale'] === 'warning',
+        'dead keys are found',
+        patience,
+      )
+    } finally {
+      ended = true
+      await feeding
+    }
+  })
+
+  for (const { finding, severity, when, says, settings, argv = [], well, provoke } of causes) {
+    test(`${finding} (${severity}): ${when}`, async ({ afterwards }) => {
+      const sound = await startOperated(afterwards, settings)
+      const ill = await startOperated(afterwards, settings)
+      await well(sound.operator)
+      await well(ill.operator)
+      await provoke(ill.operator)
+      const [before, told] = await Promise.all([sound, ill].map(({ redis }) => doctor(redis.url, ...argv)))
+      expect(before?.severities).not.toHaveProperty(finding)
+      expect(told?.severities).toMatchObject({ [finding]: severity })
+      expect(told?.evidence[finding]).toMatch(says)
+      if (severity === 'critical') expect(told?.exitCode).toBe(2)
+    })
+  }
+
+  test('ttl-too-long (warning): longer than what this process writes', async ({ afterwards }) => {
+    const { redis, operator } = await startOperated(afterwards, small)
+    await storeSessions(operator, 1_000, { bytes: 10, ttl: 300 })
+    await untilTtlIsKnown(operator)
+    const opened = openWatching(afterwards, { redis: redis.url })
+    await until(() => seenBy(opened).node !== undefined, 'the first look', patience)
+    expect(seenBy(opened).findings).not.toHaveProperty('ttl-too-long')
+    await operator.flushall()
+    await storeSessions(operator, 1_000, { bytes: 10, ttl: day })
+    await until(() => seenBy(opened).findings['ttl-too-long'] === 'warning', 'it is found', patience)
+  })
 
   test('config-denied (info): all the others are found without the right to CONFIG', async ({ afterwards }) => {
     const { redis, operator } = await startOperated(afterwards, { ...small, 'maxmemory-policy': 'volatile-lru' })

@@ -38,22 +38,28 @@ function expectAllGone(opened: OpenCache, cause: 'restart' | 'flush'): void {
 const untilRestart = (opened: OpenCache) => until(() => restarts(opened).length > 0, 'the restart is seen', patience)
 
 describe.concurrent('what became of the data is told by the next look', () => {
-  test('a restart that lost the data', async ({ afterwards }) => {
-    const { redis } = await startOperated(afterwards)
-    const opened = openWatching(afterwards, { redis: redis.url })
+  test('a failover behind one address: another server, with the data', async ({ afterwards }) => {
+    const { primary, replica, atPrimary, atReplica } = await startReplicatedPair(afterwards)
+    const endpoint = await startEndpoint(afterwards, primary.port)
+    const opened = openWatching(afterwards, { redis: endpoint.url })
     await storeEntries(opened)
     await untilLooked(opened)
-    expect(seenBy(opened).findings).toMatchObject({ 'no-memory-limit': 'warning' })
+    await until(
+      async () => (await atReplica.dbsize()) === (await atPrimary.dbsize()),
+      'the replica has it all',
+      patience,
+    )
 
-    await redis.kill()
-    await redis.start()
+    // One that is as young as the last look could as well be the old one, started again.
+    await until(async () => (await infoNumber(atReplica, 'uptime_in_seconds')) >= 5, 'the replica is older', patience)
+
+    await atReplica.replicaof('NO', 'ONE')
+    endpoint.switchTo(replica.port)
     await untilRestart(opened)
-    expect(restarts(opened)).toEqual([expect.objectContaining({ cause: 'restart', dataLost: true })])
-    expectAllGone(opened, 'restart')
-    expect(opened.cache.statistics().targets['main']?.restarts).toEqual({ kept: 0, lost: 1 })
-    const { findings } = seenBy(opened)
-    expect(findings).toMatchObject({ 'no-memory-limit': 'critical', 'early-expiration': 'warning' })
-    expect(findings).not.toHaveProperty('container-oom-kill-suspected')
+    expect(restarts(opened)).toEqual([expect.objectContaining({ cause: 'failover', dataLost: false })])
+    expect(early(opened)).toEqual({ eviction: 0, restart: 0, flush: 0, unknown: 0 })
+    expect(opened.cache.statistics().targets['main']?.restarts).toEqual({ kept: 1, lost: 0 })
+    expect(seenBy(opened).findings).not.toHaveProperty('container-oom-kill-suspected')
     await untilMode(opened, 'normal')
   })
 
@@ -73,6 +79,25 @@ describe.concurrent('what became of the data is told by the next look', () => {
       'container-oom-kill-suspected': 'warning',
       'no-memory-limit': 'critical',
     })
+  })
+
+  test('a restart that lost the data', async ({ afterwards }) => {
+    const { redis } = await startOperated(afterwards)
+    const opened = openWatching(afterwards, { redis: redis.url })
+    await storeEntries(opened)
+    await untilLooked(opened)
+    expect(seenBy(opened).findings).toMatchObject({ 'no-memory-limit': 'warning' })
+
+    await redis.kill()
+    await redis.start()
+    await untilRestart(opened)
+    expect(restarts(opened)).toEqual([expect.objectContaining({ cause: 'restart', dataLost: true })])
+    expectAllGone(opened, 'restart')
+    expect(opened.cache.statistics().targets['main']?.restarts).toEqual({ kept: 0, lost: 1 })
+    const { findings } = seenBy(opened)
+    expect(findings).toMatchObject({ 'no-memory-limit': 'critical', 'early-expiration': 'warning' })
+    expect(findings).not.toHaveProperty('container-oom-kill-suspected')
+    await untilMode(opened, 'normal')
   })
 
   test.skipIf(inDocker)('a restart that kept the data (needs a redis-server on PATH)', async ({ afterwards }) => {
@@ -116,31 +141,6 @@ describe.concurrent('what became of the data is told by the next look', () => {
       await opened.items.get(`product-${n}`)
     }
     expect(early(opened)).toEqual({ eviction: 0, restart: 0, flush: 0, unknown: 5 })
-  })
-
-  test('a failover behind one address: another server, with the data', async ({ afterwards }) => {
-    const { primary, replica, atPrimary, atReplica } = await startReplicatedPair(afterwards)
-    const endpoint = await startEndpoint(afterwards, primary.port)
-    const opened = openWatching(afterwards, { redis: endpoint.url })
-    await storeEntries(opened)
-    await untilLooked(opened)
-    await until(
-      async () => (await atReplica.dbsize()) === (await atPrimary.dbsize()),
-      'the replica has it all',
-      patience,
-    )
-
-    // One that is as young as the last look could as well be the old one, started again.
-    await until(async () => (await infoNumber(atReplica, 'uptime_in_seconds')) >= 5, 'the replica is older', patience)
-
-    await atReplica.replicaof('NO', 'ONE')
-    endpoint.switchTo(replica.port)
-    await untilRestart(opened)
-    expect(restarts(opened)).toEqual([expect.objectContaining({ cause: 'failover', dataLost: false })])
-    expect(early(opened)).toEqual({ eviction: 0, restart: 0, flush: 0, unknown: 0 })
-    expect(opened.cache.statistics().targets['main']?.restarts).toEqual({ kept: 1, lost: 0 })
-    expect(seenBy(opened).findings).not.toHaveProperty('container-oom-kill-suspected')
-    await untilMode(opened, 'normal')
   })
 
   test('a primary that becomes a replica is a failover, and takes no writes', async ({ afterwards }) => {

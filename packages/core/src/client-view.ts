@@ -53,7 +53,7 @@ export class ClientView {
       mode: this.#link.verdict.mode,
       refusedWrites: current.refused - oldest.refused,
       refusal: this.#link.gate.refusal,
-      busy: false,
+      busy: this.#link.pressure?.busy ?? false,
       secondsSinceLook: lookedAt === undefined ? undefined : Math.max(0, now - lookedAt) / 1_000,
       earlyExpirations: {
         eviction: early('eviction'),

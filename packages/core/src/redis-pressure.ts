@@ -43,6 +43,8 @@ export class RedisPressure implements AccountedRedis {
   readonly ledger = new Ledger()
   readonly watch: Watch
   readonly looks: Record<LookOutcome, number> = { ok: 0, denied: 0, failed: 0 }
+  /** A script ran at the latest look, and let nobody else in. */
+  busy = false
   readonly lookSeconds = new HistogramCounter(commandSeconds)
   readonly #parts: PressureParts
   readonly #health: HealthConnection
@@ -79,13 +81,15 @@ export class RedisPressure implements AccountedRedis {
       onAnswers: (answers) => {
         const denied = answers.some(({ info }) => info === undefined)
         this.looks[denied ? 'denied' : 'ok'] += 1
+        this.busy = false
         this.watch.take(answers)
         if (this.#emptied !== undefined) this.#noteEmptied(this.#emptied)
         void this.#afterLook()
         parts.onLook()
       },
-      onFailure: () => {
+      onFailure: (error) => {
         this.looks.failed += 1
+        this.busy = classify(error) === 'busy'
       },
       pause: () => this.watch.pause,
     })

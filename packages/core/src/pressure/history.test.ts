@@ -261,6 +261,14 @@ describe('the trend', () => {
     expect(history.trend()?.evictedPerSecondPeak).toBe(5_000)
   })
 
+  test('is between the looks that told', () => {
+    const counted = [undefined, 1_000_000, 1_000_010, undefined]
+    for (const [index, evictedKeys] of counted.entries()) {
+      look(10 * index, { totals: { evictedKeys }, ...(evictedKeys === undefined ? {} : { stored: 90 }) })
+    }
+    expect(history.trend()).toMatchObject({ evictedKeys: 10, evictedShare: 0.1 })
+  })
+
   test('is of one run', () => {
     ramp(60)
     look(61, { ...empty, uptimeSeconds: 1 })

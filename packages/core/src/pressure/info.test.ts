@@ -61,6 +61,14 @@ describe('INFO of Redis 7.0', () => {
     ])
   })
 
+  test.each(['keys=18446744073709551615,expires=3', 'keys=-1,expires=0', 'expires=0', ''])(
+    'takes no part of a keyspace for the whole: db3:%s',
+    (text) => {
+      const { keyspace, implausible } = parseInfo(`# Keyspace\ndb0:keys=5,expires=0,avg_ttl=0\ndb3:${text}`, 0)
+      expect({ keyspace, implausible }).toEqual({ keyspace: undefined, implausible: ['db3'] })
+    },
+  )
+
   test('takes no error word of a script for one of Redis', () => {
     const text = '# Errorstats\nerrorstat_OOM:count=3\nerrorstat_user-17:count=1\nerrorstat___proto__:count=1'
     expect(parseInfo(text, 0).errors).toEqual({ OOM: 3 })

@@ -69,6 +69,14 @@ describe('leaving', () => {
     expect(hold(ladder, { fill: 0.5 }, seconds(60), 1)).toBe('normal')
   })
 
+  test('waits for as long as the numbers cannot be true', () => {
+    const ladder = new Ladder(defaultPressure)
+    ladder.step({ ...calm, fill: 0.92 }, 0)
+    expect(hold(ladder, { fill: undefined, untold: true }, seconds(1), 600)).toBe('shedding')
+    expect(hold(ladder, { fill: 0.5 }, seconds(602), 58)).toBe('shedding')
+    expect(hold(ladder, { fill: 0.5 }, seconds(661), 0)).toBe('conserving')
+  })
+
   test('goes down a rung at a time', () => {
     const ladder = new Ladder(defaultPressure)
     ladder.step({ ...calm, fill: 0.98, kills: true }, 0)

@@ -103,6 +103,19 @@ describe('the line in force', () => {
     expect(lineOf({ ...gone, vitals: vitals({ max: 50 * mebi, policy }, expiring) }).canEvict).toBe(canEvict)
   })
 
+  test('under volatile-lru evicts for all that is known where the keys are not told', () => {
+    const found = lineOf({
+      ...gone,
+      vitals: { ...vitals({ max: 50 * mebi, policy: 'volatile-lru' }), keyspace: undefined },
+    })
+    expect(found.canEvict).toBe(true)
+  })
+
+  test('is not known to be filled where what does not count cannot be true', () => {
+    const told = { ...vitals({ max: 50 * mebi }), implausible: ['mem_not_counted_for_evict'] }
+    expect(lineOf({ ...gone, vitals: told }).fill).toBeUndefined()
+  })
+
   test('leaves at least a byte', () => {
     const found = lineOf({ vitals: vitals({}), overhead: 100 * mebi, declared: 64 * mebi, learned: undefined })
     expect(found.line?.bytes).toBe(1)
