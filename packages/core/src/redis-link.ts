@@ -120,6 +120,7 @@ export class RedisLink {
         ...{ cacheName: name, clock, random, declared: memoryLimit, gate: this.gate },
         settings: pressure,
         topology: this.commands.topology,
+        hears: () => this.channel === 'connected',
         onLook: () => {
           onChange()
           events.onLook()
@@ -194,6 +195,7 @@ export class RedisLink {
       ledger: new Ledger(),
       memory: 'normal',
       evicts: false,
+      hears: false,
       wrote: () => {},
     })
   }
@@ -254,6 +256,7 @@ export class RedisLink {
   }
 
   #doubt(): void {
+    this.pressure?.ledger.doubt()
     for (const namespace of this.#namespaces.values()) namespace.onDoubt()
   }
 }

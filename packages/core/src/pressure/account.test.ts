@@ -3,7 +3,7 @@ import { SteppingClock } from '../testing-support/stepping-clock.ts'
 import { Account, type AccountedRedis } from './account.ts'
 import { Ledger } from './ledger.ts'
 
-function open(options: { budget?: number; evicts?: boolean } = {}) {
+function open(options: { budget?: number; evicts?: boolean; hears?: boolean } = {}) {
   const clock = new SteppingClock(0)
   let written = 0
   const redis: AccountedRedis = {
@@ -11,6 +11,7 @@ function open(options: { budget?: number; evicts?: boolean } = {}) {
     ledger: new Ledger(),
     memory: 'normal',
     evicts: options.evicts ?? false,
+    hears: options.hears ?? true,
     wrote: (bytes) => {
       written += bytes
     },
@@ -91,5 +92,39 @@ describe('a budget', () => {
     account.heardOf('other', 1e12)
     account.settle(1e12)
     expect(account.claim()).toBe('normal')
+  })
+})
+
+describe('no early end is told', () => {
+  const none = { eviction: 0, restart: 0, flush: 0, unknown: 0 }
+
+  test('where deletions by others are not heard of', () => {
+    const { account } = open({ hears: false })
+    account.stored('a', 1_000, 60_000)
+    account.absent('a')
+    expect(account.earlyEnds).toEqual(none)
+  })
+
+  test('of keys whose deletion may have been missed, but of those that are stored later', () => {
+    const { account, redis } = open()
+    account.stored('a', 1_000, 60_000)
+    redis.ledger.doubt()
+    account.stored('b', 1_000, 60_000)
+    expect(redis.ledger.totals(0)['product']?.entries).toBe(2)
+    account.absent('a')
+    expect(account.earlyEnds).toEqual(none)
+    account.absent('b')
+    expect(account.earlyEnds).toEqual({ ...none, unknown: 1 })
+  })
+})
+
+describe('what strangers tell', () => {
+  test('is bounded, and kept only where there is a budget', () => {
+    const tell = (account: Account) => {
+      for (let sender = 0; sender < 10_000; sender++) account.heardOf(`sender-${sender}`, 1)
+      return account.settle(0)
+    }
+    expect(tell(open({ budget: 1_000 }).account)).toBe(4_096)
+    expect(tell(open().account)).toBe(0)
   })
 })

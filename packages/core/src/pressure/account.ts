@@ -15,12 +15,16 @@ export interface AccountedRedis {
   readonly memory: MemoryMode
   /** Whether Redis has evicted keys of late. */
   readonly evicts: boolean
+  /** Whether this process is told what others delete there: else a key that is gone may have been deleted. */
+  readonly hears: boolean
   /** So many bytes were stored. */
   wrote(bytes: number): void
 }
 
 // What other processes said of their share is forgotten when they have been silent for so long.
 const fleetMemory = 60_000
+// The channel is open to everybody with access to Redis.
+const mostOthers = 4_096
 
 /** What one namespace may write to Redis, and what it holds there. */
 export class Account {
@@ -63,9 +67,9 @@ export class Account {
 
   /** Redis did not have the key. */
   absent(key: string): void {
-    const { ledger, clock, evicts } = this.#redis
+    const { ledger, clock, evicts, hears } = this.#redis
     const weight = ledger.missing(this.id, key, clock.now())
-    if (weight > 0) this.earlyEnds[evicts ? 'eviction' : 'unknown'] += weight
+    if (weight > 0 && hears) this.earlyEnds[evicts ? 'eviction' : 'unknown'] += weight
   }
 
   /** All that was stored is gone at once. */
@@ -74,15 +78,18 @@ export class Account {
   }
 
   heardOf(sender: string, bytes: number): void {
+    // Without a budget nobody adds them up, or forgets them.
+    if (this.budget === undefined) return
+    if (this.#others.size >= mostOthers && !this.#others.has(sender)) return
     this.#others.set(sender, { bytes, at: this.#redis.clock.now() })
   }
 
   /** What the fleet holds, as far as its processes have said; `own` is this process's estimate. */
   settle(own: number): number {
-    const forgotten = this.#redis.clock.now() - fleetMemory
+    const now = this.#redis.clock.now()
     let sum = own
     for (const [sender, { bytes, at }] of this.#others) {
-      if (at < forgotten) this.#others.delete(sender)
+      if (Math.abs(now - at) > fleetMemory) this.#others.delete(sender)
       else sum += bytes
     }
     this.#fleetBytes = sum

@@ -100,7 +100,12 @@ describe('leaving', () => {
     const ladder = new Ladder(defaultPressure)
     ladder.step({ ...calm, fill: 0.98, kills: true }, 0)
     expect(hold(ladder, { fill: 0.95, kills: true }, seconds(1), 600)).toBe('read-only')
-    expect(hold(ladder, { fill: 0.94, kills: true }, seconds(700), 62)).toBe('shedding')
+    expect(hold(ladder, { fill: 0.94, kills: true }, seconds(601), 4)).toBe('read-only')
+    expect(hold(ladder, { fill: 0.94, kills: true }, seconds(606), 1)).toBe('shedding')
+    // What they fill again is met with more patience.
+    ladder.step({ ...calm, fill: 0.98, kills: true }, seconds(610))
+    expect(hold(ladder, { fill: 0.94, kills: true }, seconds(611), 8)).toBe('read-only')
+    expect(hold(ladder, { fill: 0.94, kills: true }, seconds(620), 1)).toBe('shedding')
   })
 
   test('takes longer after each relapse, up to ten minutes', () => {
@@ -156,4 +161,11 @@ test('is never milder than the evidence, and never goes down more than a rung at
       }
     }),
   )
+})
+
+test('a clock that was set back does not hold a mode', () => {
+  const ladder = new Ladder(defaultPressure)
+  const now = seconds(100_000)
+  hold(ladder, { fill: 0.95 }, now, 10)
+  expect(hold(ladder, {}, now - seconds(7_200), 100)).not.toBe('shedding')
 })

@@ -23,6 +23,7 @@ export interface Step {
 }
 
 const modes: readonly MemoryMode[] = ['normal', 'conserving', 'shedding', 'read-only']
+const readOnly = modes.indexOf('read-only')
 // What is left of a threshold before its mode is left: below this share of the way Redis has really calmed down.
 const leaveShare = { fill: 0.94, time: 1.5, evicted: 0.8 }
 // The room below a limit that kills is what is left for essential writes: closer to its threshold than the others.
@@ -30,13 +31,16 @@ const leaveReadOnly = 0.975
 // A fleet notices, decides and stops within about this many seconds; what it writes meanwhile must still fit.
 const reactionSeconds = 1.5
 const shortestStay = 30_000
+// Essential writes are refused meanwhile, and what grows too fast once they pass is caught by the growth between two looks.
+const shortestReadOnly = 5_000
 const longestStay = 600_000
 // A mode entered again so soon after it was left was left too early.
 const relapseWithin = 300_000
 
 /**
  * The ladder of modes that memory alone calls for. Up at once and as far as needed; down a rung at a time, and only when
- * its cause has been gone for `settle`. Each relapse doubles the shortest stay.
+ * its cause has been gone for `settle`, or for five seconds where essential writes are refused. Each relapse doubles
+ * the shortest stay.
  */
 export class Ladder {
   readonly #settings: PressureSettings
@@ -62,13 +66,14 @@ export class Ladder {
   }
 
   step(evidence: MemoryEvidence, now: number): MemoryMode {
+    this.#notLaterThan(now)
     const { rung: called, reasons } = calledFor(evidence, this.#settings, 1)
     const held = calledFor(evidence, this.#settings, leaveShare.fill).rung
     const kept = evidence.untold === true ? Math.max(held, this.#rung) : held
     for (let rung = 1; rung <= kept; rung++) this.#lastCalled[rung] = now
     if (called >= this.#rung && called > 0) this.#reasons = reasons
     if (called > this.#rung) this.#climb(called, now)
-    else if (this.#mayLeave(now)) this.#descend(now)
+    else if (this.#mayLeave(now, evidence.fill !== undefined)) this.#descend(now)
     return this.mode
   }
 
@@ -86,16 +91,27 @@ export class Ladder {
     return this.mode
   }
 
+  /** A clock that was set back must not hold a mode for hours. */
+  #notLaterThan(now: number): void {
+    this.#since = Math.min(this.#since, now)
+    this.#leftAt = Math.min(this.#leftAt, now)
+    for (const [rung, called] of this.#lastCalled.entries()) this.#lastCalled[rung] = Math.min(called, now)
+  }
+
   #climb(rung: number, now: number): void {
-    this.#stay = now - this.#leftAt < relapseWithin ? Math.min(longestStay, this.#stay * 2) : shortestStay
+    const shortest = rung === readOnly ? shortestReadOnly : shortestStay
+    const relapsed = now - this.#leftAt < relapseWithin
+    this.#stay = relapsed ? Math.max(shortest, Math.min(longestStay, this.#stay * 2)) : shortest
     this.#rung = rung
     this.#since = now
   }
 
-  #mayLeave(now: number): boolean {
+  #mayLeave(now: number, known: boolean): boolean {
     if (this.#rung === 0) return false
+    const { settle } = this.#settings
+    const calm = this.#rung === readOnly && known ? Math.min(settle, shortestReadOnly) : settle
     // The shortest stay was spent on the rung that was climbed to, and need not be spent on each below.
-    return now - this.#since >= this.#stay && now - (this.#lastCalled[this.#rung] ?? now) >= this.#settings.settle
+    return now - this.#since >= this.#stay && now - (this.#lastCalled[this.#rung] ?? now) >= calm
   }
 
   #descend(now: number): void {

@@ -23,6 +23,8 @@ interface Entry {
   readonly expiresAt: number
   /** How many keys this one stands for. */
   weight: number
+  /** Others may have deleted it unheard. */
+  doubted: boolean
 }
 
 const mostEntries = 2_048
@@ -53,7 +55,15 @@ export class Ledger {
   note(namespace: string, key: string, bytes: number, expiresAt: number): void {
     const hash = hashOf(key, this.#seedOf(namespace))
     if (hash % this.#divisor !== 0) return
-    const entry = { namespace, key, hash, bytes: estimate(key, bytes), expiresAt, weight: this.#divisor }
+    const entry = {
+      namespace,
+      key,
+      hash,
+      bytes: estimate(key, bytes),
+      expiresAt,
+      weight: this.#divisor,
+      doubted: false,
+    }
     this.#entries.set(nameOf(namespace, key), entry)
     if (this.#entries.size > mostEntries) this.#thin()
   }
@@ -63,6 +73,11 @@ export class Ledger {
     if (hashOf(key, this.#seedOf(namespace)) % this.#divisor === 0) this.#entries.delete(nameOf(namespace, key))
   }
 
+  /** What others have deleted may have been missed: of the keys so far, no early end is to be told any more. */
+  doubt(): void {
+    for (const entry of this.#entries.values()) entry.doubted = true
+  }
+
   /** Redis has lost everything. */
   clear(): void {
     this.#entries.clear()
@@ -70,8 +85,8 @@ export class Ledger {
   }
 
   /**
-   * Redis does not have the key. How many early ends this stands for: 0 where the key is not followed, or had come to
-   * its end. It is not followed any more then.
+   * Redis does not have the key. How many early ends this stands for: 0 where the key is not followed, is doubted, or had come
+   * to its end. It is not followed any more then.
    */
   missing(namespace: string, key: string, now: number): number {
     this.#now = Math.max(this.#now, now)
@@ -80,7 +95,7 @@ export class Ledger {
     const entry = this.#entries.get(name)
     if (entry === undefined) return 0
     this.#entries.delete(name)
-    return entry.expiresAt - slack > now ? entry.weight : 0
+    return entry.expiresAt - slack > now && !entry.doubted ? entry.weight : 0
   }
 
   /** Some of the keys that are followed, all different. */

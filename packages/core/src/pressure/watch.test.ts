@@ -137,6 +137,23 @@ describe('the line that deaths teach', () => {
     expect(watch.mode).toBe('read-only')
   })
 
+  test('is learned from a node of a cluster too, which does not answer while it is dead', async () => {
+    const opened = open()
+    const { watch } = opened
+    const other = { run: 'other', used: 10 * mebi }
+    const look = async (told?: Told) => opened.look(other, ...(told ? [told] : []))
+    for (let run = 1; run <= 2; run++) {
+      for (let size = 20; size <= 59; size += 3)
+        await look({ run: `run-${run}`, used: size * mebi, rss: (size + 4) * mebi })
+      await look()
+      await look()
+      expect(Object.keys(watch.view())).toEqual(['1'])
+      await look({ run: `run-${run + 1}`, uptime: 1, used: mebi, keys: 0 })
+    }
+    expect(opened.events.onEmptied).toHaveBeenCalledTimes(2)
+    expect(watch.learned).toMatchObject({ deaths: 2 })
+  })
+
   test('makes the gate fill the empty Redis slowly', async () => {
     const opened = open()
     await die(opened, 1)
@@ -171,6 +188,7 @@ describe('the line that deaths teach', () => {
 
   test.each([
     ['Redis lives beyond it', { used: 80 * mebi }],
+    ['Redis uses more, and its resident size is not told', { used: 80 * mebi, rss: -1 }],
     ['somebody has changed maxmemory', { used: 10 * mebi, max: 200 * mebi }],
   ])('is dropped where %s', async (_why, told) => {
     const { watch, look, events } = open()
@@ -191,6 +209,15 @@ describe('the next look', () => {
       pauses.push(watch.pause)
     }
     expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000])
+  })
+
+  test('is at leisure where nothing is told', async () => {
+    const { clock, watch } = open()
+    for (let count = 0; count < 2; count++) {
+      await clock.advance(1_000)
+      watch.take([{ node: '1', info: undefined, memoryStats: undefined, keys: undefined }])
+    }
+    expect(watch.pause).toBe(10_000)
   })
 
   test('is soon where it gets full, and where this process alone writes much', async () => {

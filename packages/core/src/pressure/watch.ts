@@ -37,8 +37,12 @@ interface Node {
   readonly history: History
   overhead: Overhead
   view: NodeView
+  /** When it last answered. */
+  seenAt: number
 }
 
+// A node that is down or starting again keeps its past for so long, or its death would teach nothing.
+const remembered = 15 * 60_000
 // Looks in a row that find Redis over maxmemory: one may be an eviction under way.
 const exceededLooks = 2
 // Resident memory beyond a line that was said to kill, with what reclaimable pages may add.
@@ -109,7 +113,7 @@ export class Watch {
   }
 
   view(): Record<string, NodeView> {
-    return Object.fromEntries([...this.#nodes].map(([name, { view }]) => [name, view]))
+    return Object.fromEntries(this.#answering().map(([name, { view }]) => [name, view]))
   }
 
   /** Takes in one look at all nodes, and lets the write gate know what follows. */
@@ -122,8 +126,7 @@ export class Watch {
       const event = this.#takeNode(answer.node, vitalsOf(answer, now))
       if (event !== undefined) changed = true
     }
-    const seen = new Set(answers.map(({ node }) => node))
-    for (const name of this.#nodes.keys()) if (!seen.has(name)) this.#nodes.delete(name)
+    for (const [name, { seenAt }] of this.#nodes) if (now - seenAt > remembered) this.#nodes.delete(name)
     this.#decide(changed, now)
   }
 
@@ -156,7 +159,7 @@ export class Watch {
     let pause = interval
     for (const { vitals, trend, forecast, line, fill } of this.#views()) {
       // What two looks far apart miss may be the whole way to the limit.
-      pause = Math.min(pause, firstPause * 2 ** Math.min(trend?.looks ?? 1, 10))
+      if (vitals.origin !== 'none') pause = Math.min(pause, firstPause * 2 ** Math.min(trend?.looks ?? 1, 10))
       const next = nextLook(
         {
           fill,
@@ -176,9 +179,10 @@ export class Watch {
   #takeNode(name: string, vitals: Vitals): HistoryEvent | undefined {
     let node = this.#nodes.get(name)
     if (node === undefined) {
-      node = { history: new History(), overhead: new Overhead(), view: blank(vitals) }
+      node = { history: new History(), overhead: new Overhead(), view: blank(vitals), seenAt: vitals.at }
       this.#nodes.set(name, node)
     }
+    node.seenAt = vitals.at
     const { history } = node
     if (this.#isDisproved(node.view.vitals, vitals)) {
       this.#learned = undefined
@@ -225,9 +229,9 @@ export class Watch {
   }
 
   /** Redis lives beyond the line that was learned, or somebody has changed its limits since. */
-  #isDisproved(before: Vitals, { memory: { rss, max } }: Vitals): boolean {
+  #isDisproved(before: Vitals, { memory: { used = 0, rss = 0, max } }: Vitals): boolean {
     if (this.#learned === undefined) return false
-    const beyond = rss !== undefined && rss > this.#learned.bytes * disproof
+    const beyond = Math.max(used, rss) > this.#learned.bytes * disproof
     return beyond || (max !== undefined && before.memory.max !== undefined && max !== before.memory.max)
   }
 
@@ -242,7 +246,12 @@ export class Watch {
   }
 
   #views(): NodeView[] {
-    return [...this.#nodes.values()].map(({ view }) => view)
+    return this.#answering().map(([, { view }]) => view)
+  }
+
+  /** Nothing is decided by those that did not answer the latest look: they may be gone for good. */
+  #answering(): [string, Node][] {
+    return [...this.#nodes].filter(([, { seenAt }]) => seenAt === this.#lookedAt)
   }
 }
 

@@ -357,3 +357,71 @@ describe('a gate before a Redis that gets full', () => {
     expect(await gate.run('essential', succeed)).toBe('written')
   })
 })
+
+describe('a share that has grown to all', () => {
+  test('is wide again though only essential writes were made', async () => {
+    const { clock, gate } = open()
+    gate.warmUp(false)
+    expect(gate.wide).toBe(false)
+    await clock.advance(11_000)
+    await gate.run('essential', succeed)
+    expect(gate.wide).toBe(true)
+    gate.restrict('shedding')
+    await clock.advance(60_000)
+    expect(gate.wide).toBe(false)
+  })
+
+  test('is not held by a clock that was set back', async () => {
+    let now = 10_000_000
+    const clock = { now: () => now, setTimeout: () => undefined, clearTimeout: () => {} }
+    const gate = new WriteGate(
+      clock,
+      () => 0.5,
+      () => {},
+    )
+    gate.warmUp(true)
+    now -= 3_600_000
+    expect(gate.admitted).toBe(0.25)
+    now += 20_000
+    expect(gate.admitted).toBe(1)
+  })
+})
+
+describe('a value that is too large for what room there is', () => {
+  const run = (gate: WriteGate, write: () => Promise<string>, bytes: number) =>
+    gate.run('normal', write, () => true, bytes)
+
+  test('is refused without closing the gate to the others, and not tried again for a while', async () => {
+    const { clock, gate, onChange } = open()
+    expect(await run(gate, oom, 1_000_000)).toBe('refused')
+    expect(gate).toMatchObject({ open: true, refused: 1, refusal: undefined })
+    expect(onChange).not.toHaveBeenCalled()
+    expect(await run(gate, succeed, 500_000)).toBe('withheld')
+    expect(await run(gate, succeed, 400_000)).toBe('written')
+    expect(await run(gate, succeed, 100)).toBe('written')
+    await clock.advance(10_000)
+    expect(await run(gate, succeed, 1_000_000)).toBe('written')
+  })
+
+  test('closes it where a small one is refused too', async () => {
+    const { gate } = open()
+    await run(gate, oom, 1_000_000)
+    await run(gate, oom, 1_000)
+    expect(gate.refusal).toBe('oom')
+  })
+
+  test('is no canary', async () => {
+    const { clock, gate } = open()
+    await gate.run('normal', oom)
+    await clock.advance(60_000)
+    expect(await run(gate, succeed, 1_000_000)).toBe('withheld')
+    expect(await run(gate, succeed, 1_000)).toBe('written')
+    expect(await gate.run('essential', succeed, () => true, 1_000_000)).toBe('written')
+  })
+
+  test('closes it where Redis takes no write at all', async () => {
+    const { gate } = open()
+    await run(gate, misconf, 1_000_000)
+    expect(gate.refusal).toBe('misconf')
+  })
+})

@@ -17,6 +17,9 @@ const gainPerSecond = 0.05
 const leastShare = 0.01
 const returningShare = 0.25
 const sheddingShare = 0.5
+// Of a value: from here on a refusal may be its size's fault alone.
+const largeWrite = 131_072
+const largePause = 10_000
 
 /**
  * Decides which writes are sent to Redis.
@@ -42,6 +45,8 @@ export class WriteGate {
   #share: number | undefined
   #shareAt = 0
   #refusedAtSteering = 0
+  #tooLarge = 0
+  #tooLargeUntil = 0
   /** Writes that Redis refused, and writes that were not sent. */
   refused = 0
   withheld = 0
@@ -69,7 +74,9 @@ export class WriteGate {
 
   /** Whether all writes are sent. */
   get wide(): boolean {
-    return this.#refusal === undefined && this.#memory !== 'read-only' && this.#share === undefined
+    if (this.#share === undefined) return this.open
+    // Where nobody wants to write what it holds back, nobody else would notice that it does so no more.
+    return this.open && this.#memory !== 'shedding' && this.#shareNow() >= 1
   }
 
   /** The share of `normal` writes that pass: 0 to 1. */
@@ -85,15 +92,16 @@ export class WriteGate {
 
   /**
    * Runs the write if it may be sent. Errors other than refusals are the caller's. `wrote` tells of a result whether it
-   * proves that Redis takes writes.
+   * proves that Redis takes writes, `bytes` how large the value is.
    */
   async run<T>(
     claim: Claim,
     write: () => Promise<T>,
     wrote: (result: T) => boolean = () => true,
+    bytes = 0,
   ): Promise<T | Withheld> {
     const canary = this.#refusal !== undefined
-    if (!this.#admits(claim)) {
+    if (this.#isTooLarge(bytes) || !this.#admits(claim)) {
       this.withheld += 1
       return 'withheld'
     }
@@ -104,17 +112,23 @@ export class WriteGate {
     } catch (error) {
       const trouble = classify(error)
       if (!isRefusedWrite(trouble)) throw error
-      this.noteRefusal(trouble)
+      this.noteRefusal(trouble, bytes)
       return 'refused'
     } finally {
       if (canary) this.#canaryOut = false
     }
   }
 
-  /** A script met a refusal and went on: the reply was no error, but the gate must know. */
-  noteRefusal(trouble: TroubleClass): void {
+  /** A script met a refusal and went on: the reply was no error, but the gate must know. `bytes`: what was to be stored. */
+  noteRefusal(trouble: TroubleClass, bytes = 0): void {
     this.refused += 1
-    this.#close(trouble)
+    if (trouble !== 'oom' || bytes < largeWrite || this.#refusal !== undefined) {
+      this.#close(trouble)
+      return
+    }
+    // Redis counts the command itself: it may be full for this one, and have room for all the others.
+    this.#tooLarge = bytes / 2
+    this.#tooLargeUntil = this.#clock.now() + largePause
   }
 
   /** Redis would refuse a write now, as others have found: this process finds out by a canary. */
@@ -156,6 +170,14 @@ export class WriteGate {
     if (changed) this.#onChange()
   }
 
+  /** As large as what was refused of late; and never the canary, which would tell nothing of the small ones. */
+  #isTooLarge(bytes: number): boolean {
+    if (bytes < largeWrite) return false
+    if (this.#refusal !== undefined) return true
+    const left = this.#tooLargeUntil - this.#clock.now()
+    return bytes >= this.#tooLarge && left > 0 && left <= largePause
+  }
+
   #admits(claim: Claim): boolean {
     if (claim === 'over-budget' || this.#memory === 'read-only') return false
     if (this.#refusal !== undefined) return this.#takeCanary(claim)
@@ -177,7 +199,10 @@ export class WriteGate {
 
   #shareNow(): number {
     if (this.#share === undefined) return 1
-    const seconds = Math.max(0, this.#clock.now() - this.#shareAt) / 1_000
+    const now = this.#clock.now()
+    // A clock that was set back must not hold it for hours.
+    if (now < this.#shareAt) this.#shareAt = now
+    const seconds = (now - this.#shareAt) / 1_000
     return Math.min(1, this.#share + seconds * gainPerSecond)
   }
 

@@ -52,8 +52,11 @@ export class Lease {
     this.#stop()
     const { commands, gate, channel } = this.#context
     // The lease was admitted for this store: a second draw would make the load in vain for all who wait.
-    const outcome = await gate.run('essential', () =>
-      commands.storeUnderLease(this.#keys, this.token, entry, ttl, channel, this.#wakeMessage, commands.budget()),
+    const outcome = await gate.run(
+      'essential',
+      () => commands.storeUnderLease(this.#keys, this.token, entry, ttl, channel, this.#wakeMessage, commands.budget()),
+      () => true,
+      entry.length,
     )
     // A withheld store left the lease where it was, a refused one has freed it in its script.
     if (outcome === 'withheld') await this.release()

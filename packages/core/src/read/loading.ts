@@ -197,7 +197,12 @@ export class Loading<V> {
     if (remote === undefined || !this.#mayStore(flight, key, 'plain')) return 'contended'
     const { commands, gate, account } = remote
     const entry = { value: keys.value(key), lease: keys.lease(key) }
-    const withheld = await gate.run(account.claim(), () => commands.store(entry, bytes, life, commands.budget()))
+    const withheld = await gate.run(
+      account.claim(),
+      () => commands.store(entry, bytes, life, commands.budget()),
+      () => true,
+      bytes.length,
+    )
     return withheld === undefined ? 'stored' : reasonOf(withheld, gate)
   }
 }

@@ -36,7 +36,7 @@ export class RedisPassage<V> {
   /** Reads what Redis answered. Where that is a fresh entry, the callers have it when this returns. */
   look(read: KeyRead<V>, bytes: Buffer | null): Look<V> | Promise<Look<V>> | 'answered' {
     if (bytes === null) {
-      this.#remote.account.absent(read.key)
+      if (!this.#remote.commands.hasReader) this.#remote.account.absent(read.key)
       return absent
     }
     const decoded = this.#parts.codec.decode(bytes)
@@ -75,6 +75,8 @@ export class RedisPassage<V> {
       const seen = seenOf(look.bytes)
       const wait = !flight.settled
       const outcome = await acquireLease(this.#remote, id, key, entryKeys, policy.lease.ttl, seen, wait, budget)
+      // A reader may only have lagged behind: where there is one, the primary's word counts.
+      if (outcome.kind === 'acquired' && look.kind === 'absent' && look.bytes === null) this.#remote.account.absent(key)
       if (outcome.kind === 'acquired') return { reserve, right: outcome.lease }
       if (outcome.kind === 'refused') {
         read.hindrance = outcome.reason

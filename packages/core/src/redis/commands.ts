@@ -138,6 +138,11 @@ export class RedisCommands {
     return new Budget(Math.max(0, this.#settings.commandTimeout - spent))
   }
 
+  /** Whether reads are answered by a replica, which may lag behind. */
+  get hasReader(): boolean {
+    return this.#reader !== undefined
+  }
+
   /** Reads one value, together with all others asked for in this tick. */
   read(reader: Reader): void {
     if (this.#readerReads === undefined || this.#recentWrites?.has(reader.redisKey)) this.#primaryReads.read(reader)

@@ -1,11 +1,13 @@
 import type { Redis } from 'ioredis'
 import { Connection } from './connection.ts'
+import { firstAnswers } from './first-answers.ts'
+import { NodeNames } from './node-names.ts'
 import type { Client, Topology } from './topology.ts'
 import { classify } from './trouble.ts'
 
 /** What a node answered to one look. */
 export interface NodeAnswer {
-  /** `1`, or the primaries of a cluster by the order of their addresses: a name that may stand in a metric. */
+  /** `1`, or the number of a cluster's primary: a name that may stand in a metric, and stays with the node. */
   readonly node: string
   /** INFO, or what is left without the right to it. */
   readonly info: string | undefined
@@ -21,6 +23,8 @@ export interface HealthEvents {
 const longestSilence = 30_000
 // A slow answer is an answer: nobody waits for it.
 const deadline = 2_000
+// After this the nodes that are silent are not waited for, where others have answered.
+const nodeDeadline = 1_500
 // INFO takes several sections from Redis 7.0 on; before that it refuses them.
 const sections = ['server', 'clients', 'memory', 'persistence', 'stats', 'replication', 'errorstats', 'keyspace']
 const mostNodes = 64
@@ -31,6 +35,7 @@ const mostNodes = 64
  */
 export class HealthConnection {
   readonly #connection: Connection
+  readonly #names = new NodeNames()
   #several: boolean | undefined
   #infoDenied = false
 
@@ -58,18 +63,13 @@ export class HealthConnection {
   }
 
   /** Asks every node that takes writes. A node that does not answer is left out; rejects where none does. */
-  async look(): Promise<NodeAnswer[]> {
-    const answers = await this.#connection.run(
-      (client) =>
-        Promise.allSettled(
-          nodesOf(client).map(async (node, index) => ({ node: String(index + 1), ...(await this.#ask(node)) })),
-        ),
-      deadline,
-    )
-    const given = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
-    const [first] = answers
-    if (given.length === 0 && first?.status === 'rejected') throw first.reason
-    return given
+  look(): Promise<NodeAnswer[]> {
+    return this.#connection.run((client) => {
+      const nodes = nodesOf(client)
+      const names = this.#names.of(nodes.map(addressOf))
+      const asked = nodes.map(async (node, index) => ({ node: names[index] ?? '', ...(await this.#ask(node)) }))
+      return firstAnswers(asked, nodeDeadline)
+    }, deadline)
   }
 
   /** MEMORY USAGE of keys, with its default samples; null for those that are not there. Undefined without the right. */
@@ -133,11 +133,14 @@ export class HealthConnection {
 
 function nodesOf(client: Client): Redis[] {
   if (!('nodes' in client)) return [client]
-  const address = ({ options }: Redis) => `${options.host}:${options.port}`
   return client
     .nodes('master')
-    .sort((left, right) => address(left).localeCompare(address(right)))
+    .sort((left, right) => addressOf(left).localeCompare(addressOf(right)))
     .slice(0, mostNodes)
+}
+
+function addressOf({ options }: Redis): string {
+  return `${options.host}:${options.port}`
 }
 
 function nothingWithoutRight<T>(reply: Promise<T>): Promise<T | undefined> {

@@ -9,6 +9,7 @@ export function openAccount(clock: Clock): Account {
     ledger: new Ledger(),
     memory: 'normal',
     evicts: false,
+    hears: true,
     wrote: () => {},
   })
 }

@@ -204,7 +204,7 @@ export class WriteThrough<V> {
         message,
         budget,
       )
-      if (outcome === 'refused') remote.gate.noteRefusal('oom')
+      if (outcome === 'refused') remote.gate.noteRefusal('oom', bytes.length)
       intent.stored = outcome === 'stored'
       if (intent.stored) this.#parts.observations.payloadBytes.observe(bytes.length)
       if (intent.stored) remote.account.stored(key, bytes.length, times.expiresAt)
