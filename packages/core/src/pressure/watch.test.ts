@@ -97,6 +97,17 @@ describe('the mode', () => {
     expect(gate).toMatchObject({ refusal: 'oom', refused: 0 })
   })
 
+  test.each([
+    ['evicts and is only behind with it', 10_000, undefined],
+    ['has evicted all there was', 0, 'oom'],
+  ])('takes a Redis over its maxmemory for full where it %s', async (_what, keys, refusal) => {
+    const { gate, look } = open()
+    for (let count = 0; count < 3; count++) {
+      await look({ used: 110 * mebi, max: 100 * mebi, exceeded: 5, policy: 'allkeys-lru', keys })
+    }
+    expect(gate.refusal).toBe(refusal)
+  })
+
   test('is judged anew once Redis takes writes again', async () => {
     const { look, watch } = open()
     await look({ used: 99 * mebi, max: 100 * mebi })

@@ -7,6 +7,7 @@ import { parseInfo, parseMemoryStats, unknownVitals } from './info.ts'
 import { nextLook } from './interval.ts'
 import { Ladder, type MemoryEvidence } from './ladder.ts'
 import { learnLine, mergeLines } from './learned-line.ts'
+import { keysOf } from './looks.ts'
 import { type LearnedLine, lineOf, type MemoryLine, Overhead } from './memory-line.ts'
 import type { MemoryMode } from './mode.ts'
 import type { Restart, ServerTotals, Trend } from './trend.ts'
@@ -242,7 +243,7 @@ export class Watch {
     this.#gate.restrict(mode)
     const evicting = evidence.evictedShare > this.#settings.evictedShare.shedding
     this.#gate.steer(evidence.fillPerSecond > grows || evicting)
-    if (views.some(({ trend }) => (trend?.evictionExceededLooks ?? 0) >= exceededLooks)) this.#gate.suspect('oom')
+    if (views.some(isRefusing)) this.#gate.suspect('oom')
   }
 
   #views(): NodeView[] {
@@ -253,6 +254,11 @@ export class Watch {
   #answering(): [string, Node][] {
     return [...this.#nodes].filter(([, { seenAt }]) => seenAt === this.#lookedAt)
   }
+}
+
+/** Over maxmemory for long, with nothing left to evict: while Redis still evicts it takes writes, however far behind it is. */
+function isRefusing({ trend, vitals, canEvict }: NodeView): boolean {
+  return (trend?.evictionExceededLooks ?? 0) >= exceededLooks && !(canEvict && keysOf(vitals) !== 0)
 }
 
 /** The worst of all nodes: a write may go to any of them. */

@@ -1,0 +1,15 @@
+import { createCache } from '@plimsoll/core'
+import { collectMetrics } from '@plimsoll/core/metrics'
+import { register } from 'prom-client'
+
+const cache = createCache({ name: 'shop', redis: process.env.REDIS_URL, memoryLimit: '64Mi' }) // of Redis' container
+const sessions = cache.namespace({ name: 'session', ttl: '30m', priority: 'essential' }) // the last to be refused
+collectMetrics(cache) // on prom-client's registry; alert rules and a dashboard come with the package
+
+await sessions.set('s-1', { user: 'u-1' })
+while (process.env.REDIS_URL !== undefined && cache.health().findings.length === 0) {
+  await new Promise((resolve) => setTimeout(resolve, 50))
+}
+for (const { id, severity, title } of cache.health().findings) console.log(`${severity}: ${title} (${id})`)
+console.log(await register.metrics())
+await cache.close()
