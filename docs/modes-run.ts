@@ -1,5 +1,5 @@
 /**
- * Makes the picture of docs/modes.md, from a real run of 440 seconds:
+ * Makes the picture of docs/modes.md, from a real run of 330 seconds:
  *
  *     npx tsx docs/modes-run.ts > docs/modes.svg
  *
@@ -19,8 +19,8 @@ interface Sample {
   readonly refused: number
 }
 
-const [rushFrom, freedAt, rushUntil, end] = [200, 340, 360, 440]
-const reports = 5_600
+const [rushFrom, freedAt, rushUntil, end] = [120, 240, 260, 330]
+const reports = 6_000
 const text = (bytes: number) => randomBytes(bytes).toString('base64').slice(0, bytes)
 const tell = (...words: unknown[]) => console.error(at().toFixed(1), ...words)
 
@@ -56,7 +56,7 @@ async function store(): Promise<void> {
 /** Four times a second. */
 async function demand(): Promise<void> {
   const rush = at() >= rushFrom && at() < rushUntil
-  const calls = [...Array(rush ? 20 : 1)].map(store)
+  const calls = [...Array(rush ? 40 : 1)].map(store)
   await Promise.all([...calls, products.get(`p${key++}`), at() < rushUntil ? similar.get(`q${key++}`) : undefined])
 }
 
@@ -68,7 +68,7 @@ for (; at() < end; await pause(1_000)) {
     samples.push({ at: at(), fill: node.fill, admitted: target?.writes.admitted ?? 0, stored, refused })
     mostResident = Math.max(mostResident, node.vitals.memory.rss ?? 0)
   }
-  if (!shown && at() >= 260) {
+  if (!shown && at() >= 160) {
     shown = true
     tell('line', node?.line, 'health', JSON.stringify(cache.health()))
   }
@@ -101,7 +101,7 @@ function picture(): string {
   const [left, right, top, bottom, floor] = [62, 1_080, 92, 430, 580]
   const x = (seconds: number) => Math.round(left + ((right - left) * seconds) / end)
   const y = (share: number) => Math.round((bottom - (bottom - top) * share) * 10) / 10
-  const rate = (perSecond: number) => Math.round(floor - perSecond * 1.13)
+  const rate = (perSecond: number) => Math.round(floor - perSecond * 0.565)
   const line = (of: (sample: Sample) => number) => samples.map((one) => `${x(one.at)} ${y(of(one))}`).join('L')
   const area = (of: (sample: Sample) => number) => {
     const rates = samples.slice(5).map((one, index) => {
@@ -128,11 +128,11 @@ function picture(): string {
     (share) =>
       `<path d="M${left} ${y(share)}H${right}" stroke="#d98080" stroke-dasharray="5 4"/><text x="68" y="${y(share) + 13}" font-size="11" fill="#9b2c2c">${share * 100} %</text>`,
   )
-  const rates = [0, 40, 80].map(
+  const rates = [0, 80, 160].map(
     (each) =>
       `<path d="M${left} ${rate(each)}H${right}" stroke="#d2d6dc"/><text x="54" y="${rate(each) + 4}" text-anchor="end">${each}</text>`,
   )
-  const seconds = [0, 100, 200, 300, 400].map(
+  const seconds = [0, 60, 120, 180, 240, 300].map(
     (each) => `<text x="${x(each)}" y="600" text-anchor="middle">${each} s</text>`,
   )
   const moments = Object.entries({ 'rush of logins': rushFrom, 'reports deleted': freedAt }).map(

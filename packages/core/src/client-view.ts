@@ -33,6 +33,8 @@ export class ClientView {
   /** Keeps a moment, not more than one in half a minute. */
   note(namespaces: readonly Namespace<unknown>[]): void {
     const now = this.#clock.now()
+    // The clock was set back: there is no telling how long ago any of them was.
+    if (now < (this.#moments.at(-1)?.at ?? now)) this.#moments.length = 0
     const last = this.#moments.at(-1)
     if (last !== undefined && now - last.at < between) return
     this.#moments.push(this.#moment(namespaces, now))

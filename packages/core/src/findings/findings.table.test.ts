@@ -141,7 +141,7 @@ const table: Record<FindingId, Rows> = {
     gives: [
       ['critical', 'this process is refused', { client: { refusal: 'oom', refusedWrites: 3 } }],
       ['critical', 'anybody is refused', { trend: { oomErrors: 1 } }],
-      ['critical', 'two looks over maxmemory', { trend: { evictionExceededLooks: 2 } }],
+      ['critical', 'two looks over maxmemory', full(1), { trend: { evictionExceededLooks: 2 } }],
       ['critical', 'over maxmemory and nothing to evict', full(1), totals({ evictionExceededNowMilliseconds: 1 })],
       ['warning', 'it was, and can be again', singleLook, full(0.5), { vitals: { errors: { OOM: 5 } } }],
       ['warning', 'the log says so', singleLook, full(0.5), { log: { oomRefusals: 1 } }],
@@ -149,6 +149,7 @@ const table: Record<FindingId, Rows> = {
     ],
     nearMisses: [
       ['one look over maxmemory', { trend: { evictionExceededLooks: 1 } }],
+      ['many looks over maxmemory while keys are evicted', { trend: { evictionExceededLooks: 9 } }],
       ['an eviction under way', totals({ evictionExceededNowMilliseconds: 9 })],
       ['long before the window', { vitals: { errors: { OOM: 5 } } }],
       ['refused for another reason', { client: { refusal: 'misconf', refusedWrites: 3 } }],

@@ -1,3 +1,4 @@
+import { keysOf } from '../pressure/looks.ts'
 import { isEphemeral } from './facts.ts'
 import { formatBytes, formatCount, formatSeconds, formatShare } from './format.ts'
 import { advice, limitAndPolicy } from './remedies.ts'
@@ -11,10 +12,12 @@ export const writeRules: Rules<
     const { client, trend, vitals, log, fill, canEvict } = evidence
     const over = vitals.totals.evictionExceededNowMilliseconds ?? 0
     const looks = trend?.evictionExceededLooks ?? 0
+    // Behind with its evictions it still takes writes, as long as there are keys to evict.
+    const evicts = canEvict === true && keysOf(vitals) !== 0
     const refusesNow =
       client?.refusal === 'oom' ||
       (trend?.oomErrors ?? 0) > 0 ||
-      looks >= thresholds.evictionExceededLooks ||
+      (looks >= thresholds.evictionExceededLooks && !evicts) ||
       // Redis starts this clock with the first refused write; an eviction under way would have keys to evict.
       (over > 0 && canEvict === false)
     // Without a second look nobody knows when it was.

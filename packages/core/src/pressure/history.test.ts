@@ -282,6 +282,13 @@ describe('the trend', () => {
     look(60)
     expect(history.trend()).toMatchObject({ looks: 2, seconds: 10 })
   })
+
+  test('and the forecast with it, whatever had made the past void', () => {
+    look(90, { memory: { max: 1, used: mebi } })
+    look(100, { memory: { max: 2, used: mebi } })
+    look(50, { memory: { max: 2, used: mebi } })
+    expect(history.samples).toHaveLength(1)
+  })
 })
 
 describe('totals', () => {

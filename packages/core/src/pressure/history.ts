@@ -96,7 +96,10 @@ export class History {
     if (!ended) this.#totals.add(vitals, 'same')
     else this.#endRun(before, vitals)
     // The clock was set back: there is no telling how long ago anything was.
-    if (vitals.at <= before.at) this.#looks = new Looks()
+    if (vitals.at <= before.at) {
+      this.#looks = new Looks()
+      this.#forecastFrom = 0
+    }
 
     if (this.#ended !== undefined && !vitals.loading) {
       const restart = judgeEnd(this.#ended, vitals)

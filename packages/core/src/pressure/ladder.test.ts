@@ -169,3 +169,9 @@ test('a clock that was set back does not hold a mode', () => {
   hold(ladder, { fill: 0.95 }, now, 10)
   expect(hold(ladder, {}, now - seconds(7_200), 100)).not.toBe('shedding')
 })
+
+test('what shrinks is not said to grow, however far beyond its limit', () => {
+  const ladder = new Ladder(defaultPressure)
+  ladder.step({ ...calm, fill: 2.13, kills: true, fillPerSecond: -0.002 }, seconds(1))
+  expect(ladder.reasons).toEqual(['memory is at 213 % of its limit'])
+})

@@ -144,7 +144,7 @@ function calledFor(
     if (fill >= fills.shedding * share) call(2, full)
     // Only a limit that kills is worth refusing what Redis would still take.
     if (kills && fill >= fills.readOnly * (entering ? 1 : leaveReadOnly)) call(3, full)
-    if (kills && fill >= fills.conserving && fill + fillPerSecond * reactionSeconds >= 1)
+    if (kills && fillPerSecond > 0 && fill >= fills.conserving && fill + fillPerSecond * reactionSeconds >= 1)
       call(3, `${full} and grows by ${percent(fillPerSecond)} of it a second`)
     const seconds = Math.min(secondsToFull ?? Number.POSITIVE_INFINITY, nearEnd(fill, fillPerSecond, fills.conserving))
     if (seconds < timeToFull.conserving * time) call(1, `memory is full in ${duration(seconds)} at this rate`)

@@ -133,3 +133,10 @@ describe('samples', () => {
     expect(bytes()).toBe(before)
   })
 })
+
+test('a clock that was ahead for a while does not hide what is stored later', () => {
+  write('users', 10, 200, 2_000_000)
+  expect(entries('users', 9_000_000)).toBe(0)
+  write('users', 10, 200, 2_000_000)
+  expect(entries('users', 1_000_000)).toBe(10)
+})

@@ -89,7 +89,7 @@ export class Ledger {
    * to its end. It is not followed any more then.
    */
   missing(namespace: string, key: string, now: number): number {
-    this.#now = Math.max(this.#now, now)
+    this.#now = now
     if (hashOf(key, this.#seedOf(namespace)) % this.#divisor !== 0) return 0
     const name = nameOf(namespace, key)
     const entry = this.#entries.get(name)
@@ -125,7 +125,7 @@ export class Ledger {
 
   /** What each namespace holds that has not expired. */
   totals(now: number): Record<string, Holding> {
-    this.#now = Math.max(this.#now, now)
+    this.#now = now
     this.#dropExpired()
     const totals = new Map<string, { bytes: number; entries: number }>()
     for (const { namespace, bytes, weight } of this.#entries.values()) {

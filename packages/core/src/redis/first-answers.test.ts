@@ -10,7 +10,8 @@ afterEach(() => {
 
 const never = new Promise<string>(() => {})
 const failed = () => Promise.reject(new Error('down'))
-const after = (milliseconds: number) => new Promise<string>((resolve) => setTimeout(() => resolve('late'), milliseconds))
+const after = (milliseconds: number) =>
+  new Promise<string>((resolve) => setTimeout(() => resolve('late'), milliseconds))
 
 test('all answers, without those that failed, and no timer is left', async () => {
   expect(await firstAnswers([Promise.resolve('a'), failed(), Promise.resolve('b')], 1_000)).toEqual(['a', 'b'])
