@@ -4,6 +4,11 @@ import { createCache } from '../../packages/core/src/index.ts'
 import { startRedisServer } from '../support/redis-server.ts'
 import { until } from '../support/until.ts'
 
+// A busy machine may be slow to answer, and what is not stored in time is not stored at all.
+const patient = {
+  ...{ commandTimeout: '5s', connectTimeout: '5s' },
+  ...{ pressure: { interval: '1s' }, compression: false },
+} as const
 const filler = (bytes: number) => 'x'.repeat(bytes)
 
 async function start() {
@@ -23,7 +28,7 @@ async function weigh(operator: Redis, namespace: string): Promise<{ keys: number
 
 test('health tells which namespace fills Redis, near what Redis itself would say', async () => {
   const { url, operator } = await start()
-  const cache = createCache({ name: 'shop', redis: url, pressure: { interval: '1s' }, compression: false })
+  const cache = createCache({ name: 'shop', redis: url, ...patient })
   afterwards(() => cache.close())
   const options = {
     ttl: '1h',
@@ -53,7 +58,7 @@ test('health tells which namespace fills Redis, near what Redis itself would say
 test('a budget is kept by all processes together, and what is beyond it stays with them', async () => {
   const { url, operator } = await start()
   const open = () => {
-    const cache = createCache({ name: 'shop', redis: url, pressure: { interval: '1s' }, compression: false })
+    const cache = createCache({ name: 'shop', redis: url, ...patient })
     afterwards(() => cache.close())
     let loads = 0
     const pages = cache.namespace<string>({
