@@ -26,7 +26,7 @@ export default defineConfig({
           ...wholeProduct,
           // They mostly wait for processes of their own, and for conditions instead of times.
           fileParallelism: true,
-          maxWorkers: 3,
+          maxWorkers: 2,
         },
       },
       {

@@ -5,7 +5,7 @@ import { parseLine } from '../pressure/learned-line.ts'
 import { type LearnedLine, lineOf, Overhead } from '../pressure/memory-line.ts'
 import { connectionBudget } from './budget.ts'
 import type { Brought, NodeExamination } from './examination.ts'
-import { type Look, look, readSettings, unlessDenied } from './look.ts'
+import { type Look, look, readSettings, unlessRefused } from './look.ts'
 import type { Questions } from './questions.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -42,7 +42,7 @@ export class Patient {
     this.#settings = await readSettings(this.questions)
     const { name } = this.#brought.options
     if (name === undefined) return
-    const reply = await unlessDenied(
+    const reply = await unlessRefused(
       this.questions.ask({
         command: 'GET',
         args: [`${name}:{plimsoll}:line`],

@@ -130,3 +130,12 @@ test('an interruption ends the waiting', async () => {
   interruption.abort(new Error('interrupted'))
   await expect(asked).rejects.toThrow('interrupted')
 })
+
+test('keys that are refused leave the rest of the look as it is', async () => {
+  const masterDown = replyError("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
+  const named = { options: { ...options, name: 'shop' } }
+  const answers = { INFO: infoOf({ role: 'slave' }), CONFIG: [], 'GET shop:{plimsoll}:line': masterDown }
+  const { findings, nodes } = await examineFake(answers, named)
+  expect(nodes[0]?.evidence.learned).toBeUndefined()
+  expect(findings.map(({ id }) => id)).toContain('readonly-endpoint')
+})

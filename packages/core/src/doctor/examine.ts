@@ -8,6 +8,7 @@ import type { DoctorOptions } from './doctor-options.ts'
 import type { Brought, Examination, NodeExamination } from './examination.ts'
 import { Patient } from './examine-node.ts'
 import { addressOf } from './explain-failure.ts'
+import { unlessRefused } from './look.ts'
 import { Questions, type Ran } from './questions.ts'
 import { type KeySample, type SampleProgress, sampleKeys } from './sample.ts'
 import { sampleClientOf } from './sample-client.ts'
@@ -56,7 +57,7 @@ async function sample(
 ): Promise<void> {
   const { questions } = patient
   const unbounded = sampleClientOf(client)
-  const found = await sampleKeys(
+  const looked = sampleKeys(
     {
       scan: (cursor, keys) => questions.within(unbounded.scan(cursor, keys)),
       inspect: (keys) => questions.within(unbounded.inspect(keys)),
@@ -64,7 +65,12 @@ async function sample(
     { limit: Math.ceil(count / nodes), showKeys, keysInDatabase: patient.keys, onProgress, signal },
   )
   // It ends early and without an error, and is not what was asked for.
+  const found = await unlessRefused(looked)
   signal.throwIfAborted()
+  if (found === undefined) {
+    questions.note({ command: 'SCAN', times: 1, milliseconds: 0, effect: 'refused by Redis: no key was looked at' })
+    return
+  }
   patient.takeSample(found)
   const hits =
     found.hitsAdded === 0 ? 'no hits counted' : `${formatOf(found.hitsAdded, 'keyspace hit')} counted (PTTL, TYPE)`

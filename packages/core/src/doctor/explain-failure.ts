@@ -15,10 +15,15 @@ const untrusted = /SELF_SIGNED|UNABLE_TO_(VERIFY|GET)|CERT_/
 
 /** One line for a connection that did not come about: where, what is wrong, what to do. */
 export async function explainFailure(
-  error: unknown,
+  met: unknown,
   { url, timeout }: { readonly url: string; readonly timeout: number },
 ): Promise<string> {
   const { shown, tls } = addressOf(url)
+  // Of a cluster ioredis says that no node answered, and keeps what the last one said.
+  const error = (met as { lastNodeError?: unknown } | undefined)?.lastNodeError ?? met
+  if (error instanceof Error && error.message.includes('cluster support disabled')) {
+    return `${shown}: it is no Redis Cluster; leave --cluster out`
+  }
   const code = (error as { code?: unknown } | undefined)?.code
   const known = typeof code === 'string' ? code : ''
   const trouble = classify(error)

@@ -86,6 +86,16 @@ export function denied(error: unknown): boolean {
   return error instanceof Error && /^ERR (unknown (sub)?command|.*not allowed)/i.test(error.message)
 }
 
+/** A Redis that loads, or has lost its primary, refuses its keys and still tells how it is. */
+export async function unlessRefused<T>(reply: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reply
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ReplyError') return undefined
+    throw error
+  }
+}
+
 export async function unlessDenied(reply: Promise<unknown>): Promise<unknown> {
   try {
     return await reply

@@ -128,3 +128,13 @@ test('a look on one line', async () => {
     '2026-01-01T00:00:02.000Z  conserving  84 MiB of 100 MiB (84 %)  +0 B/s  0 evicted/s  memory-high\n',
   )
 })
+
+test('the same commands and values are printed once for a node', async () => {
+  const examination = await fixed()
+  const full = { ...finding, id: 'oom-rejecting-writes' } as const
+  const other = { ...full, remedy: { ...full.remedy, redisCli: ['redis-cli CONFIG SET maxmemory 300mb'] } }
+  const printed = renderReport({ ...examination, findings: [finding, full, other] }, plain)
+  expect(printed.match(/CONFIG SET maxmemory 200mb/g)).toHaveLength(1)
+  expect(printed.match(/the same commands and values as for memory-high, above/g)).toHaveLength(1)
+  expect(printed).toContain('CONFIG SET maxmemory 300mb')
+})

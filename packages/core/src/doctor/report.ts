@@ -13,7 +13,10 @@ export function renderReport(examination: Examination, canvas: Canvas): string {
     ...verdictLines(examination, canvas),
     '',
     ...nodes.flatMap((node) => nodeLines(node, several, canvas)),
-    ...findings.flatMap((finding) => ['', ...findingLines(finding, several, canvas)]),
+    ...findings.flatMap((finding, index) => [
+      '',
+      ...findingLines(finding, several, canvas, sameBefore(findings, index)),
+    ]),
     ...nodes.flatMap(({ evidence }) => (evidence.sample === undefined ? [] : sampleLines(evidence.sample, canvas))),
     ...section(
       'Looked at and dismissed',
@@ -72,6 +75,7 @@ function findingLines(
   { id, severity, target, title, evidence, why, remedy }: Finding,
   several: boolean,
   canvas: Canvas,
+  same: Finding | undefined,
 ): string[] {
   const { width } = canvas
   const label = severity.toUpperCase()
@@ -83,10 +87,26 @@ function findingLines(
     ...evidence.flatMap((one) => wrap(`- ${harmless(one)}`, width, 2, 4)),
     ...wrap(`why: ${why}`, width, 2, 7),
     ...wrap(`do: ${remedy.say}`, width, 2, 6),
-    ...remedy.redisCli.map((command) => `      ${paint(asCommand(command), canvas, 'green')}`),
-    ...(remedy.helm === undefined ? [] : ['    values.yaml:', ...block(remedy.helm, canvas)]),
+    ...(same === undefined
+      ? recipeLines(remedy, canvas)
+      : [`      the same commands and values as for ${same.id}, above`]),
     `    ${paint(id, canvas, 'dim')}`,
   ]
+}
+
+function recipeLines({ redisCli, helm }: Finding['remedy'], canvas: Canvas): string[] {
+  return [
+    ...redisCli.map((command) => `      ${paint(asCommand(command), canvas, 'green')}`),
+    ...(helm === undefined ? [] : ['    values.yaml:', ...block(helm, canvas)]),
+  ]
+}
+
+/** An earlier finding on the same node that asks for the very same: pages of repetition hide what differs. */
+function sameBefore(findings: readonly Finding[], index: number): Finding | undefined {
+  const { target, remedy } = findings[index] ?? {}
+  if (remedy?.helm === undefined) return undefined
+  const recipe = (one: Finding['remedy']) => JSON.stringify([one.redisCli, one.helm])
+  return findings.slice(0, index).find((one) => one.target === target && recipe(one.remedy) === recipe(remedy))
 }
 
 function asCommand(command: string): string {

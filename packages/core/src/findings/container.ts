@@ -93,7 +93,7 @@ export const containerRules: Rules<
         ? {
             say: `Raise the container limit to ${formatKubernetesSize(wanted)}, or lower maxmemory. The limit wants 1.25 times maxmemory, and 1.2 times the resident peak with the copy for a fork.`,
             redisCli: [],
-            ...(managedPlace(evidence) === undefined ? { helm: helmValues({}, wanted) } : {}),
+            ...(managedPlace(evidence) === undefined ? { helm: helmValues(evidence, {}, wanted) } : {}),
           }
         : limitAndPolicy(evidence, 'Keep maxmemory at about three quarters of the container limit.'),
     }
@@ -144,7 +144,7 @@ export const containerRules: Rules<
       remedy: {
         say: `Give it ${formatKubernetesSize(wanted)}, write snapshots at quiet hours, or leave them to a replica.`,
         redisCli: ['redis-cli INFO persistence'],
-        ...(managedPlace(evidence) === undefined ? { helm: helmValues({}, wanted) } : {}),
+        ...(managedPlace(evidence) === undefined ? { helm: helmValues(evidence, {}, wanted) } : {}),
       },
     }
   },

@@ -50,8 +50,10 @@ export const evictionRules: Rules<
   },
 
   'eviction-pressure-time': (evidence) => {
-    const { trend } = evidence
+    const { trend, canEvict } = evidence
     if (trend === undefined || trend.evictionExceededShare <= thresholds.evictionExceededShare) return undefined
+    // Over maxmemory with nothing to evict is a full Redis, which has findings of its own.
+    if (canEvict === false) return undefined
     return {
       severity: 'warning',
       title: 'Eviction cannot keep up with the writes',

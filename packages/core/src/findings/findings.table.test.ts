@@ -232,7 +232,10 @@ const table: Record<FindingId, Rows> = {
   },
   'eviction-pressure-time': {
     gives: [['warning', 'share', { trend: { evictionExceededShare: 0.051 } }]],
-    nearMisses: [['share', { trend: { evictionExceededShare: 0.05 } }]],
+    nearMisses: [
+      ['share', { trend: { evictionExceededShare: 0.05 } }],
+      ['nothing to evict', { trend: { evictionExceededShare: 1 }, canEvict: false }],
+    ],
   },
   'keys-without-ttl': {
     gives: [

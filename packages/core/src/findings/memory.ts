@@ -54,6 +54,7 @@ export const memoryRules: Rules<
         fill !== undefined && `${formatShare(fill)} of ${limit ?? 'the limit in force'}`,
         vitals.memory.used !== undefined && `${formatBytes(vitals.memory.used)} are used`,
         soon !== undefined &&
+          soon > 0 &&
           Number.isFinite(soon) &&
           `full in about ${formatSeconds(soon)}${growth === undefined ? '' : ` at ${formatBytes(growth)} a second`}`,
         memoryHolders(evidence),

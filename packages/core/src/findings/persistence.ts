@@ -25,7 +25,7 @@ export const persistenceRules: Rules<
           ? 'Jobs that were accepted are gone with the process, and nobody will run them.'
           : 'All visitors are logged out together and log in again together. That may be a fair price for simplicity, if it was chosen.',
       remedy: {
-        say: 'Accept it and say so, keep a second store to fall back on, or let Redis write an AOF or have a replica.',
+        say: 'Accept it and say so, keep a second store to fall back on, or let Redis write an AOF or have a replica. An AOF wants a volume and begins with a fork: not while memory is short.',
         redisCli: managedPlace(evidence) === undefined ? ['redis-cli CONFIG SET appendonly yes'] : [],
         ...(managedPlace(evidence) === undefined
           ? {

@@ -19,9 +19,11 @@ export const policyRules: Rules<'policy-noeviction-on-cache' | 'policy-volatile-
         why: isLimited(evidence)
           ? 'Once it is full Redis refuses every write instead of making room. Each refused fill is another query to the source, for as long as nobody deletes keys.'
           : 'Nothing ever makes room: memory only grows, up to whatever limit comes first, and that is the one at which the kernel kills Redis.',
-        remedy: setting(evidence, 'Let a cache throw away what was not used for long.', {
-          'maxmemory-policy': policyFor(evidence),
-        }),
+        remedy: setting(
+          evidence,
+          'Let a cache throw away what was not used for long. Not where sessions or jobs share this Redis: they would be evicted too (look again with --purpose session or queue).',
+          { 'maxmemory-policy': policyFor(evidence) },
+        ),
       }
     },
 

@@ -1,5 +1,5 @@
 import type { Evidence } from './evidence.ts'
-import { containerLimit, evictsAnything } from './facts.ts'
+import { containerLimit, evictsAnything, isEphemeral } from './facts.ts'
 import type { Remedy } from './finding.ts'
 import { formatKubernetesSize, formatRedisSize } from './format.ts'
 import { sizingFor } from './sizing.ts'
@@ -18,8 +18,8 @@ export function managedPlace({ vitals }: Evidence): string | undefined {
   return vitals.provider === 'unknown' ? undefined : managed[vitals.provider]
 }
 
-/** A piece of values.yaml for Bitnami's chart: directives of the primary's redis.conf, and its container's limit. */
-export function helmValues(directives: Directives, limit?: number): string {
+/** A piece of values.yaml for Bitnami's chart: directives of its redis.conf, and its container's limit. */
+export function helmValues({ vitals }: Pick<Evidence, 'vitals'>, directives: Directives, limit?: number): string {
   const entries = Object.entries(directives)
   const configuration =
     entries.length === 0 ? [] : ['  configuration: |-', ...entries.map((entry) => `    ${entry.join(' ')}`)]
@@ -31,7 +31,7 @@ export function helmValues(directives: Directives, limit?: number): string {
     '    limits:',
     `      memory: ${size}`,
   ]
-  return ['master:', ...configuration, ...(resources || [])].join('\n')
+  return [vitals.role === 'replica' ? 'replica:' : 'master:', ...configuration, ...(resources || [])].join('\n')
 }
 
 /** Says it, then how: CONFIG SET now and values for the next start, or where a managed service keeps it. */
@@ -45,7 +45,7 @@ export function setting(evidence: Evidence, say: string, directives: Directives,
   return {
     say: `${say} CONFIG SET works at once but is lost at the next start: put it into redis.conf or the chart as well.${denied}`,
     redisCli: Object.entries(directives).map(([name, value]) => `redis-cli CONFIG SET ${name} ${value}`),
-    helm: helmValues(directives, limit),
+    helm: helmValues(evidence, directives, limit),
   }
 }
 
@@ -69,13 +69,25 @@ export function limitAndPolicy(evidence: Evidence, say: string): Remedy {
       ? ''
       : present !== undefined && limit <= present
         ? ` That leaves room below the container limit of ${formatKubernetesSize(present)}.`
-        : ` Raise the container limit to ${formatKubernetesSize(limit)} first, or what is used now will not fit with room to grow.`
+        : ` ${containerFirst(evidence, present, limit)}`
   return setting(
     evidence,
     `${say}${container}`,
     { maxmemory: formatRedisSize(maxmemory), 'maxmemory-policy': policy },
     limit,
   )
+}
+
+/** Redis cannot know its container's limit: nobody must lower one that is larger, nor be killed for one that is smaller. */
+function containerFirst(evidence: Evidence, present: number | undefined, limit: number): string {
+  const size = formatKubernetesSize(limit)
+  const first =
+    present === undefined
+      ? `Sized by what Redis uses now or died with, with room to grow: its container needs at least ${size}; give a smaller one that first, and leave a larger one as it is.`
+      : `Raise the container limit to ${size} first, or what Redis needs will not fit with room to grow.`
+  return isEphemeral(evidence) === true
+    ? `${first} A new limit usually restarts Redis, and it comes back empty.`
+    : first
 }
 
 /** Something to do elsewhere; commands, if any, only look. */

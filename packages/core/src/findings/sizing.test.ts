@@ -43,6 +43,32 @@ describe('sizing', () => {
     expect(limitFor(200 * MiB, 300 * MiB, 100 * MiB)).toBe(512 * MiB)
   })
 
+  test('never lowers a maxmemory that the container holds, whatever is used now', () => {
+    const evidence = (declaredLimit: number | undefined) =>
+      exampleEvidence({
+        declaredLimit,
+        pod: undefined,
+        vitals: { memory: { max: 600 * MiB, used: 5 * MiB, rss: 8 * MiB, peak: 8 * MiB } },
+      })
+    expect(sizingFor(evidence(undefined))?.maxmemory).toBeGreaterThanOrEqual(600 * MiB)
+    expect(sizingFor(evidence(1_024 * MiB))?.maxmemory).toBeGreaterThanOrEqual(600 * MiB)
+    expect(sizingFor(evidence(512 * MiB))).toEqual({ limit: 512 * MiB, maxmemory: 400 * MiB })
+  })
+
+  test('counts what a Redis died with that has come back empty', () => {
+    const memory = { max: 0, used: MiB, rss: 8 * MiB, peak: MiB }
+    const lastState = { reason: 'OOMKilled', exitCode: 137 }
+    const killed = exampleEvidence({
+      declaredLimit: 64 * MiB,
+      pod: { memoryLimit: 64 * MiB, cpuLimit: undefined, restarts: 7, lastState },
+      vitals: { memory },
+    })
+    expect(sizingFor(killed)).toEqual({ limit: 256 * MiB, maxmemory: 200 * MiB })
+    const died = { at: 0, cause: 'oom-kill', dataLost: true, used: 56 * MiB, rss: 60 * MiB } as const
+    const seen = exampleEvidence({ declaredLimit: undefined, pod: undefined, restarts: [died], vitals: { memory } })
+    expect(sizingFor(seen)).toEqual({ limit: 256 * MiB, maxmemory: 200 * MiB })
+  })
+
   test('keeps a limit that will do', () => {
     const used = (bytes: number, declaredLimit: number | undefined) =>
       sizingFor(

@@ -44,14 +44,25 @@ export interface Sizing {
 
 /** Undefined where neither use nor limit is known. */
 export function sizingFor(evidence: Evidence): Sizing | undefined {
-  const { used, rss, peak } = evidence.vitals.memory
+  const { max = 0, rss, peak } = evidence.vitals.memory
+  const used = usedAtMost(evidence)
   const present = containerLimit(evidence) ?? evidence.learned?.bytes
   if (used === undefined)
     return present === undefined ? undefined : { maxmemory: maxmemoryFor(present), limit: present }
-  const wanted = maxmemoryToGrowInto(used)
+  // A lower maxmemory evicts at once, so it is lowered only where the container does not hold it.
+  const kept = present === undefined || max <= maxmemoryFor(present) ? max : 0
+  const wanted = Math.max(maxmemoryToGrowInto(used), kept)
   const needed = limitFor(wanted, Math.max(rss ?? 0, peak ?? 0, used), copyOnWrite(evidence) ?? 0)
   const limit = present !== undefined && present >= needed ? present : needed
-  return { maxmemory: maxmemoryFor(limit), limit }
+  return { maxmemory: Math.max(maxmemoryFor(limit), kept), limit }
+}
+
+/** What a Redis uses that has just come back empty is not what it needs: what it died with is. */
+function usedAtMost(evidence: Evidence): number | undefined {
+  const killedAt = evidence.pod?.lastState?.reason === 'OOMKilled' ? containerLimit(evidence) : undefined
+  const sizes = [evidence.vitals.memory.used, killedAt, ...(evidence.restarts ?? []).map(({ used }) => used)]
+  const known = sizes.filter((size) => size !== undefined)
+  return known.length === 0 ? undefined : Math.max(...known)
 }
 
 /** For an instance whose maxmemory stays: the limit that leaves room over it. */
