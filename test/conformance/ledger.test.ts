@@ -1,14 +1,14 @@
 import { Redis } from 'ioredis'
 import { onTestFinished as afterwards, expect, test } from 'vitest'
-import { createCache } from '../../packages/core/src/index.ts'
+import { type CacheOptions, createCache } from '../../packages/core/src/index.ts'
 import { startRedisServer } from '../support/redis-server.ts'
 import { until } from '../support/until.ts'
 
 // A busy machine may be slow to answer, and what is not stored in time is not stored at all.
-const patient = {
-  ...{ commandTimeout: '5s', connectTimeout: '5s' },
-  ...{ pressure: { interval: '1s' }, compression: false },
-} as const
+const patient: Partial<CacheOptions> = {
+  ...{ commandTimeout: 5_000, connectTimeout: 5_000 },
+  ...{ pressure: { interval: 1_000 }, compression: false },
+}
 const filler = (bytes: number) => 'x'.repeat(bytes)
 
 async function start() {

@@ -7,6 +7,7 @@ import { sleep } from './clock.ts'
 import { CacheClosedError, InvalidOptionsError } from './errors.ts'
 import { diagnose } from './findings/diagnose.ts'
 import { type Finding, severities } from './findings/finding.ts'
+import { FindingLog } from './findings/finding-log.ts'
 import { type CacheHealth, type ModeChange, type NamespaceHealth, worstOf } from './health.ts'
 import { LocalTier } from './local/local-tier.ts'
 import { Namespace, type NamespaceParts } from './namespace.ts'
@@ -48,8 +49,7 @@ export class Cache {
   readonly #events = new EventEmitter<CacheEvents>()
   readonly #sender = randomBytes(9).toString('base64url')
   readonly #views = new Map<RedisLink, ClientView>()
-  /** Ids and severities of the findings that were logged. */
-  #logged = new Map<string, string>()
+  readonly #findingLog = new FindingLog()
   #mode: Mode = 'normal'
   #closing: Promise<void> | undefined
 
@@ -216,7 +216,7 @@ export class Cache {
       const all = Object.values(held).reduce((sum, { bytes }) => sum + bytes, 0)
       for (const namespace of this.#on(link)) {
         const { account, counters, name } = namespace
-        const redisBytes = held[account?.id ?? name]?.bytes ?? 0
+        const redisBytes = Math.round(held[account?.id ?? name]?.bytes ?? 0)
         health[name] = {
           ...counters,
           redisBytes,
@@ -258,19 +258,10 @@ export class Cache {
   #noticeFindings(): void {
     if (this.#closing !== undefined) return
     for (const [link, view] of this.#views) view.note(this.#on(link))
-    const { logger } = this.#settings
-    const current = new Map<string, string>()
-    for (const { id, severity, target, title } of this.#findings()) {
-      if (severity === 'info') continue
-      current.set(`${target} ${id}`, severity)
-      if (this.#logged.get(`${target} ${id}`) !== severity) logger.warn({ finding: id, severity, target }, title)
-    }
-    for (const key of this.#logged.keys()) {
-      if (current.has(key)) continue
-      const [target, finding] = key.split(' ')
-      logger.info({ finding, target }, 'finding is gone')
-    }
-    this.#logged = current
+    const { logger, clock } = this.#settings
+    const { found, gone } = this.#findingLog.note(this.#findings(), clock.now())
+    for (const { id, severity, target, title } of found) logger.warn({ finding: id, severity, target }, title)
+    for (const { id, target } of gone) logger.info({ finding: id, target }, 'finding is gone')
   }
 
   #noticeMode(): void {

@@ -94,3 +94,7 @@ test('a password in a wrong URL, or behind a wrong option, is not repeated', () 
   expect(complaint('redis//:hunter2@host')).not.toContain('hunter2')
   expect(complaint(url, '--password=hunter2')).toBe('--password: unknown option')
 })
+
+test.each(['64Mi', '64MiB', '64 MiB', '67108864'])('a limit as people and reports write it: %s', (limit) => {
+  expect(parseDoctorOptions(['redis://h', '--limit', limit], {})?.limit).toBe(64 * 1024 ** 2)
+})

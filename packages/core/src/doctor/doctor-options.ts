@@ -145,7 +145,8 @@ function between(least: number, most: number) {
 }
 
 function sizeOf(text: string): number | undefined {
-  const value = parseSize(/^\d{1,15}$/.test(text) ? Number(text) : text)
+  // Reports say "64 MiB".
+  const value = parseSize(/^\d{1,15}$/.test(text) ? Number(text) : text.replace(/ ?([KMGT]i)B?$/, '$1'))
   return value !== undefined && value >= 1024 ** 2 && value <= 2 ** 44 ? value : undefined
 }
 

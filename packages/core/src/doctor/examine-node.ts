@@ -94,6 +94,6 @@ export class Patient {
       pod,
       log,
     }
-    return { target: this.target, verdict: verdictOf(sight), evidence }
+    return { target: this.target, verdict: verdictOf(evidence), evidence }
   }
 }

@@ -170,7 +170,8 @@ function numberOf(text: string): number | undefined {
 }
 
 function sizeOf(text: string): number | undefined {
-  return parseSize(/^\d{1,15}$/.test(text) ? Number(text) : text)
+  // Reports say "64 MiB".
+  return parseSize(/^\d{1,15}$/.test(text) ? Number(text) : text.replace(/ ?([KMGT]i)B?$/, '$1'))
 }
 
 function shareOf(text: string): number | undefined {

@@ -7,7 +7,9 @@ export function planText(plan: Plan): string {
     ...(plan.growth === null
       ? []
       : [`Growth of ${percent(plan.growth.perMonth)} a month\n\n${table(growthRows(plan.growth))}`]),
-    `Set a running Redis so\n\n${redisCliOf(plan)
+    `Set a running Redis so (until its next start; a maxmemory below what it uses evicts or refuses at once)\n\n${redisCliOf(
+      plan,
+    )
       .map((line) => `  redis-cli ${line}`)
       .join('\n')}`,
     `Helm values (Bitnami's chart of Redis)\n\n${indent(helmOf(plan).trimEnd())}`,

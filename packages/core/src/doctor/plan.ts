@@ -120,13 +120,12 @@ function growthOf(given: { keys: number; data: number; maxmemory: number; perMon
   }
 }
 
-/** Lines for redis-cli that set a running Redis so. */
+/** Lines for redis-cli that set a running Redis so. None switches persistence off: what is in it may have no other copy. */
 export function redisCliOf({ maxmemoryText, policy, persistence }: Plan): readonly string[] {
   return [
     `CONFIG SET maxmemory ${maxmemoryText}`,
     `CONFIG SET maxmemory-policy ${policy}`,
-    'CONFIG SET save ""',
-    `CONFIG SET appendonly ${persistence === 'aof' ? 'yes' : 'no'}`,
+    ...(persistence === 'aof' ? ['CONFIG SET appendonly yes'] : []),
   ]
 }
 

@@ -1,26 +1,16 @@
+import type { Evidence } from '../findings/evidence.ts'
+import { refusesForPersistence } from '../findings/writes.ts'
 import { defaultPressure } from '../options/pressure-options.ts'
-import type { Forecast } from '../pressure/forecast.ts'
 import { Ladder } from '../pressure/ladder.ts'
-import type { MemoryLine } from '../pressure/memory-line.ts'
+import { keysOf } from '../pressure/looks.ts'
 import { judge, modes, type Verdict } from '../pressure/mode.ts'
-import type { Trend } from '../pressure/trend.ts'
-import type { Vitals } from '../pressure/vitals.ts'
 import type { TroubleClass } from '../redis/trouble.ts'
 
-export interface Sight {
-  readonly vitals: Vitals
-  readonly trend: Trend | undefined
-  readonly forecast: Forecast | undefined
-  readonly line: MemoryLine | undefined
-  readonly fill: number | undefined
-  readonly canEvict: boolean
-}
-
 /** The mode that a cache in front of this node would be in, and why: by the same ladder, with its default thresholds. */
-export function verdictOf(sight: Sight): Verdict {
-  const { vitals, trend, forecast, line, fill, canEvict } = sight
+export function verdictOf(evidence: Evidence): Verdict {
+  const { vitals, trend, forecast, line, fill, canEvict = false } = evidence
   const ladder = new Ladder(defaultPressure)
-  const evidence = {
+  const memoryEvidence = {
     fill,
     kills: line?.kills ?? false,
     canEvict,
@@ -28,11 +18,11 @@ export function verdictOf(sight: Sight): Verdict {
     fillPerSecond: line === undefined ? 0 : (trend?.usedPerSecond ?? 0) / line.bytes,
     evictedShare: trend?.evictedShare ?? 0,
   }
-  const memory = ladder.step(evidence, vitals.at)
+  const memory = ladder.step(memoryEvidence, vitals.at)
   return judge({
     readable: !vitals.loading,
     writable: true,
-    refusal: refusalOf(sight),
+    refusal: refusalOf(evidence),
     memory,
     memoryReasons: ladder.reasons,
   })
@@ -45,10 +35,13 @@ export function worstVerdict(verdicts: readonly Verdict[]): Verdict {
 }
 
 /** A doctor writes nothing, so it is told by what others met, and by what Redis would do. */
-function refusalOf({ vitals, trend, line, fill, canEvict }: Sight): TroubleClass | undefined {
+function refusalOf(evidence: Evidence): TroubleClass | undefined {
+  const { vitals, trend, line, fill, canEvict = false } = evidence
   if (vitals.role === 'replica') return 'readonly'
-  if ((trend?.misconfErrors ?? 0) > 0) return 'misconf'
+  if (refusesForPersistence(evidence)) return 'misconf'
   const full = line?.source === 'maxmemory' && !canEvict && fill !== undefined && fill >= 1
-  const over = (trend?.evictionExceededLooks ?? 0) >= 2
+  // Behind with its evictions it still takes writes, as long as there are keys to evict.
+  const behind = canEvict && keysOf(vitals) !== 0
+  const over = (trend?.evictionExceededLooks ?? 0) >= 2 && !behind
   return full || over || (trend?.oomErrors ?? 0) > 0 ? 'oom' : undefined
 }

@@ -427,6 +427,11 @@ const table: Record<FindingId, Rows> = {
         singleLook,
         { vitals: { errors: { MISCONF: 1 }, persistence: { lastSaveFailed: true } } },
       ],
+      [
+        'critical',
+        'with nobody writing between two looks',
+        { vitals: { errors: { MISCONF: 1 }, persistence: { lastSaveFailed: true } }, settings: { save: '3600 1' } },
+      ],
       ['warning', 'the log says so', singleLook, { log: { misconf: 1 } }],
       ['warning', 'it may', { vitals: { persistence: { lastSaveFailed: true } }, settings: { save: '3600 1' } }],
       ['warning', 'the AOF', { vitals: { persistence: { lastAppendFailed: true } } }],

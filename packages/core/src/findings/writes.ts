@@ -1,4 +1,5 @@
 import { keysOf } from '../pressure/looks.ts'
+import type { Evidence } from './evidence.ts'
 import { isEphemeral } from './facts.ts'
 import { formatBytes, formatCount, formatSeconds, formatShare } from './format.ts'
 import { advice, limitAndPolicy } from './remedies.ts'
@@ -67,18 +68,12 @@ export const writeRules: Rules<
   },
 
   'persistence-blocking-writes': (evidence) => {
-    const { client, trend, vitals, log, settings } = evidence
+    const { client, trend, vitals, log } = evidence
     const { lastSaveFailed, lastAppendFailed } = vitals.persistence
-    const failing = lastSaveFailed === true || lastAppendFailed === true
     const sinceStart = vitals.errors?.['MISCONF'] ?? 0
-    const refusesNow =
-      client?.refusal === 'misconf' ||
-      (trend?.misconfErrors ?? 0) > 0 ||
-      (trend === undefined && sinceStart > 0 && failing)
+    const mayBlock = mayBlockWrites(evidence)
+    const refusesNow = refusesForPersistence(evidence)
     const logged = log?.misconf ?? 0
-    // With `save ""` a failed snapshot blocks nothing: writeCommandsDeniedByDiskError asks for save points.
-    const mayBlock =
-      lastAppendFailed === true || (lastSaveFailed === true && settings?.save !== undefined && settings.save !== '')
     if (!refusesNow && logged === 0 && !mayBlock) return undefined
     return {
       severity: refusesNow ? 'critical' : 'warning',
@@ -92,7 +87,7 @@ export const writeRules: Rules<
         trend !== undefined &&
           trend.misconfErrors > 0 &&
           `${formatCount(trend.misconfErrors)} writes within ${formatSeconds(trend.seconds)} (errorstat_MISCONF)`,
-        trend === undefined &&
+        (trend === undefined || mayBlock) &&
           sinceStart > 0 &&
           `${formatCount(sinceStart)} writes refused since Redis started (errorstat_MISCONF)`,
         lastSaveFailed === true && 'the last snapshot failed',
@@ -129,4 +124,25 @@ export const writeRules: Rules<
       ),
     }
   },
+}
+
+/** Whether Redis refuses writes because it cannot persist, as far as can be seen. */
+export function refusesForPersistence(evidence: Evidence): boolean {
+  const { client, trend, vitals } = evidence
+  const { lastSaveFailed, lastAppendFailed } = vitals.persistence
+  const failing = lastSaveFailed === true || lastAppendFailed === true
+  const sinceStart = vitals.errors?.['MISCONF'] ?? 0
+  return (
+    client?.refusal === 'misconf' ||
+    (trend?.misconfErrors ?? 0) > 0 ||
+    (trend === undefined && sinceStart > 0 && failing) ||
+    // Nobody may have written since the look before, and the next who does is refused again.
+    (sinceStart > 0 && mayBlockWrites(evidence))
+  )
+}
+
+/** With `save ""` a failed snapshot blocks nothing: writeCommandsDeniedByDiskError asks for save points. */
+function mayBlockWrites({ vitals: { persistence }, settings }: Evidence): boolean {
+  const { lastSaveFailed, lastAppendFailed } = persistence
+  return lastAppendFailed === true || (lastSaveFailed === true && settings?.save !== undefined && settings.save !== '')
 }

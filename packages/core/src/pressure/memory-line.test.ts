@@ -31,7 +31,14 @@ describe('overhead', () => {
     const overhead = new Overhead()
     note(overhead, 50, 55)
     expect(note(overhead, 20, 40)).toBe(5)
-    expect(note(overhead, 30, 45)).toBe(15)
+    expect(note(overhead, 30, 45)).toBe(10)
+  })
+
+  test('grows by no more than the resident size does: what was freed is not lost by a little growth', () => {
+    const overhead = new Overhead()
+    note(overhead, 50.8, 62.6)
+    expect(note(overhead, 26, 62.6)).toBeCloseTo(11.8)
+    expect(note(overhead, 26.5, 62.9)).toBeCloseTo(12.1)
   })
 
   test('is of one run, and never below nothing', () => {

@@ -45,9 +45,13 @@ export class Overhead {
     const beyond = Math.max(0, rss - used)
     // The allocator has given memory back: the next growth counts anew.
     if (rss < 0.9 * this.#most) this.#most = rss
-    if (rss > this.#most || this.#bytes === undefined) {
-      this.#most = Math.max(rss, this.#most)
+    if (this.#bytes === undefined) {
+      this.#most = rss
       this.#bytes = beyond
+    } else if (rss > this.#most) {
+      // By no more than the resident size grew: what was freed before is not lost because a little is added now.
+      this.#bytes = Math.min(beyond, this.#bytes + rss - this.#most)
+      this.#most = rss
     } else {
       this.#bytes = Math.min(this.#bytes, beyond)
     }

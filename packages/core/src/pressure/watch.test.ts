@@ -209,6 +209,15 @@ describe('the line that deaths teach', () => {
     expect(watch.learned).toBeUndefined()
     expect(events.onDisproved).toHaveBeenCalledTimes(1)
   })
+
+  test('is dropped where Redis was restarted otherwise than by a kill: its container may be another', async () => {
+    const { watch, look, events } = open()
+    for (let count = 0; count < 5; count++) await look({ used: 30 * mebi })
+    watch.learn({ bytes: 61 * mebi, deaths: 3, confidence: 'medium' })
+    await look({ run: 'b', uptime: 1, used: mebi, keys: 0 })
+    expect(watch.learned).toBeUndefined()
+    expect(events.onDisproved).toHaveBeenCalledTimes(1)
+  })
 })
 
 describe('the next look', () => {

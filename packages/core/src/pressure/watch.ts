@@ -186,8 +186,7 @@ export class Watch {
     node.seenAt = vitals.at
     const { history } = node
     if (this.#isDisproved(node.view.vitals, vitals)) {
-      this.#learned = undefined
-      this.#events.onDisproved()
+      this.#unlearn()
     }
     const event = history.add(vitals)
     if (event?.kind === 'restart' || event?.kind === 'failover') node.overhead = new Overhead()
@@ -219,7 +218,10 @@ export class Watch {
       this.#gate.warmUp(false)
       this.#events.onEmptied('flush')
     }
-    if (event?.kind !== 'restart' || !event.restart.dataLost) return
+    if (event?.kind !== 'restart') return
+    // Whoever restarts a container may have given it another limit.
+    if (event.restart.cause === 'restart') this.#unlearn()
+    if (!event.restart.dataLost) return
     this.#gate.warmUp(event.restart.cause === 'oom-kill')
     this.#events.onEmptied('restart')
     if (event.restart.cause !== 'oom-kill') return
@@ -227,6 +229,12 @@ export class Watch {
     if (line === undefined) return
     this.#learned = mergeLines(this.#learned, line)
     this.#events.onLearned(this.#learned)
+  }
+
+  #unlearn(): void {
+    if (this.#learned === undefined) return
+    this.#learned = undefined
+    this.#events.onDisproved()
   }
 
   /** Redis lives beyond the line that was learned, or somebody has changed its limits since. */
