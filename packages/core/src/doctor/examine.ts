@@ -3,6 +3,7 @@ import { diagnose } from '../findings/diagnose.ts'
 import { formatOf } from '../findings/format.ts'
 import { redHerrings } from '../findings/red-herrings.ts'
 import { rank } from '../findings/severity.ts'
+import { worstOf } from '../health.ts'
 import type { Opened, OpenedNode } from './connect.ts'
 import type { DoctorOptions } from './doctor-options.ts'
 import type { Brought, Examination, NodeExamination } from './examination.ts'
@@ -12,7 +13,6 @@ import { unlessRefused } from './look.ts'
 import { Questions, type Ran } from './questions.ts'
 import { type KeySample, type SampleProgress, sampleKeys } from './sample.ts'
 import { sampleClientOf } from './sample-client.ts'
-import { worstVerdict } from './verdict.ts'
 
 // Apart enough for rates to mean something, and short enough to be waited for.
 const betweenLooks = 1_000
@@ -99,7 +99,7 @@ export function concluded(brought: Brought, patients: readonly Patient[]): Exami
     address: addressOf(brought.options.url).shown,
     at: Math.max(...nodes.map(({ evidence }) => evidence.vitals.at)),
     purpose: brought.options.purpose,
-    verdict: worstVerdict(nodes.map(({ verdict }) => verdict)),
+    verdict: worstOf(nodes.map(({ verdict }) => verdict)),
     nodes,
     findings: rank(findings),
     redHerrings: [...herrings.values()],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { exampleEvidence, healthyEvidence } from '../findings/example-evidence.ts'
-import { verdictOf, worstVerdict } from './verdict.ts'
+import { worstOf } from '../health.ts'
+import { verdictOf } from './verdict.ts'
 
 describe('the mode that a cache would be in', () => {
   test('is normal before a Redis that is well', () => {
@@ -21,6 +22,6 @@ describe('the mode that a cache would be in', () => {
 
   test('is the worst of all nodes', () => {
     const normal = verdictOf(healthyEvidence)
-    expect(worstVerdict([normal, { mode: 'shedding', reasons: ['full'] }, normal]).mode).toBe('shedding')
+    expect(worstOf([normal, { mode: 'shedding', reasons: ['full'] }, normal]).mode).toBe('shedding')
   })
 })

@@ -5,9 +5,9 @@ import { type Forecast, forecast } from './forecast.ts'
 import { History, type HistoryEvent } from './history.ts'
 import { parseInfo, parseMemoryStats, unknownVitals } from './info.ts'
 import { nextLook } from './interval.ts'
-import { Ladder, type MemoryEvidence } from './ladder.ts'
+import { Ladder } from './ladder.ts'
 import { learnLine, mergeLines } from './learned-line.ts'
-import { keysOf } from './looks.ts'
+import { isRefusing, worstEvidence } from './memory-evidence.ts'
 import { type LearnedLine, lineOf, type MemoryLine, Overhead } from './memory-line.ts'
 import type { MemoryMode } from './mode.ts'
 import type { Restart, ServerTotals, Trend } from './trend.ts'
@@ -44,16 +44,12 @@ interface Node {
 
 // A node that is down or starting again keeps its past for so long, or its death would teach nothing.
 const remembered = 15 * 60_000
-// Looks in a row that find Redis over maxmemory: one may be an eviction under way.
-const exceededLooks = 2
 // Resident memory beyond a line that was said to kill, with what reclaimable pages may add.
 const disproof = 1.15
 // Twice as long after each look at a run of Redis that is new to us.
 const firstPause = 500
 // A look is worth its while when this process alone has added so much to what is used, or so many bytes.
 const worthLook = { share: 0.02, bytes: 131_072 }
-// What a fill is made of.
-const fills: ReadonlySet<string> = new Set(['used_memory', 'maxmemory', 'mem_not_counted_for_evict'])
 // Growth that counts as such, in shares of the limit a second: 0.5 % a minute.
 const grows = 0.005 / 60
 
@@ -185,9 +181,7 @@ export class Watch {
     }
     node.seenAt = vitals.at
     const { history } = node
-    if (this.#isDisproved(node.view.vitals, vitals)) {
-      this.#unlearn()
-    }
+    if (this.#isDisproved(node.view.vitals, vitals)) this.#unlearn()
     const event = history.add(vitals)
     if (event?.kind === 'restart' || event?.kind === 'failover') node.overhead = new Overhead()
     node.overhead.note(vitals)
@@ -246,7 +240,7 @@ export class Watch {
 
   #decide(anew: boolean, now: number): void {
     const views = this.#views()
-    const evidence = evidenceOf(views)
+    const evidence = worstEvidence(views)
     const mode = anew ? this.#ladder.restart(evidence, now) : this.#ladder.step(evidence, now)
     this.#gate.restrict(mode)
     const evicting = evidence.evictedShare > this.#settings.evictedShare.shedding
@@ -262,49 +256,6 @@ export class Watch {
   #answering(): [string, Node][] {
     return [...this.#nodes].filter(([, { seenAt }]) => seenAt === this.#lookedAt)
   }
-}
-
-/** Over maxmemory for long, with nothing left to evict: while Redis still evicts it takes writes, however far behind it is. */
-function isRefusing({ trend, vitals, canEvict }: NodeView): boolean {
-  return (trend?.evictionExceededLooks ?? 0) >= exceededLooks && !(canEvict && keysOf(vitals) !== 0)
-}
-
-/** The worst of all nodes: a write may go to any of them. */
-function evidenceOf(views: readonly NodeView[]): MemoryEvidence {
-  const untold = views.some(
-    ({ vitals, fill }) => fill === undefined && vitals.implausible.some((name) => fills.has(name)),
-  )
-  let worst: MemoryEvidence = {
-    untold,
-    fill: undefined,
-    kills: false,
-    canEvict: false,
-    secondsToFull: undefined,
-    fillPerSecond: 0,
-    evictedShare: 0,
-  }
-  for (const { trend, forecast, line, fill, canEvict } of views) {
-    const evictedShare = Math.max(worst.evictedShare, trend?.evictedShare ?? 0)
-    const fuller =
-      fill !== undefined && (worst.fill === undefined || weight(fill, canEvict) > weight(worst.fill, worst.canEvict))
-    worst = fuller
-      ? {
-          untold,
-          fill,
-          kills: line?.kills ?? false,
-          canEvict,
-          secondsToFull: forecast.secondsToFull,
-          fillPerSecond: line === undefined ? 0 : (trend?.usedPerSecond ?? 0) / line.bytes,
-          evictedShare,
-        }
-      : { ...worst, evictedShare }
-  }
-  return worst
-}
-
-/** A node that can evict is never as full as one that cannot. */
-function weight(fill: number, canEvict: boolean): number {
-  return canEvict ? fill - 1_000 : fill
 }
 
 function vitalsOf({ info, memoryStats, keys }: NodeAnswer, at: number): Vitals {
