@@ -1,3 +1,5 @@
+import type { MemoryLine } from '../pressure/memory-line.ts'
+import type { Evidence } from './evidence.ts'
 import { bytesOf, containerLimit, explainedByPeak, holes, killedBefore, lostData, memoryHolders } from './facts.ts'
 import type { Severity } from './finding.ts'
 import { formatBytes, formatCount, formatOf, formatSeconds, formatShare } from './format.ts'
@@ -45,18 +47,14 @@ export const memoryRules: Rules<
       soon === undefined ? undefined : gradedTime(soon),
     )
     if (severity === undefined) return undefined
-    const limit = line && `the limit in force, ${formatBytes(line.bytes)} (${lineSources[line.source]})`
-    const growth = forecast?.bytesPerSecond
+    const limit = line && `the limit in force, ${formatBytes(line.bytes)} (${limitOrigin(line, evidence)})`
     return {
       severity,
       title: fill === undefined ? 'Redis will soon be full' : `Redis is ${formatShare(fill)} full`,
       evidence: lines(
         fill !== undefined && `${formatShare(fill)} of ${limit ?? 'the limit in force'}`,
         vitals.memory.used !== undefined && `${formatBytes(vitals.memory.used)} are used`,
-        soon !== undefined &&
-          soon > 0 &&
-          Number.isFinite(soon) &&
-          `full in about ${formatSeconds(soon)}${growth === undefined ? '' : ` at ${formatBytes(growth)} a second`}`,
+        soon !== undefined && soon > 0 && Number.isFinite(soon) && `full in about ${formatSeconds(soon)}`,
         memoryHolders(evidence),
       ),
       why: kills
@@ -174,8 +172,11 @@ const gradedTime = (secondsToFull: number): Severity | undefined =>
 const worse = (one: Severity | undefined, other: Severity | undefined) =>
   one === 'critical' || other === undefined ? one : other
 
-const lineSources = {
-  maxmemory: 'maxmemory',
-  declared: 'the declared limit of the container',
-  learned: 'learned from the deaths of Redis',
-} as const
+/** The container is judged by resident memory: what Redis needs beside `used_memory` is taken off its limit. */
+function limitOrigin({ bytes, source }: MemoryLine, { declaredLimit, learned }: Evidence): string {
+  if (source === 'maxmemory') return 'maxmemory'
+  const whole = source === 'declared' ? declaredLimit : learned?.bytes
+  const what = source === 'declared' ? 'the declared limit of the container' : 'learned from the deaths of Redis'
+  if (whole === undefined || whole <= bytes) return what
+  return `${what}, ${formatBytes(whole)}, less ${formatBytes(whole - bytes)} that Redis needs beside`
+}
