@@ -1,5 +1,5 @@
 /**
- * Makes the picture of docs/modes.md, from a real run of 330 seconds:
+ * Makes the picture of docs/modes.md, from a real run of 420 seconds:
  *
  *     npx tsx docs/modes-run.ts > docs/modes.svg
  *
@@ -19,7 +19,7 @@ interface Sample {
   readonly refused: number
 }
 
-const [rushFrom, freedAt, rushUntil, end] = [120, 240, 260, 330]
+const [rushFrom, freedAt, rushUntil, end] = [120, 240, 260, 420]
 const reports = 6_000
 const text = (bytes: number) => randomBytes(bytes).toString('base64').slice(0, bytes)
 const tell = (...words: unknown[]) => console.error(at().toFixed(1), ...words)
@@ -132,7 +132,7 @@ function picture(): string {
     (each) =>
       `<path d="M${left} ${rate(each)}H${right}" stroke="#d2d6dc"/><text x="54" y="${rate(each) + 4}" text-anchor="end">${each}</text>`,
   )
-  const seconds = [0, 60, 120, 180, 240, 300].map(
+  const seconds = [0, 60, 120, 180, 240, 300, 360, 420].map(
     (each) => `<text x="${x(each)}" y="600" text-anchor="middle">${each} s</text>`,
   )
   const moments = Object.entries({ 'rush of logins': rushFrom, 'reports deleted': freedAt }).map(
