@@ -71,7 +71,9 @@ function paceOf(samples: readonly Sample[], latest: Sample, limit: number | unde
   const slow = recent.length < fewest ? undefined : growthOf(recent)
   if (slow === undefined) return undefined
   const isRefill = held(latest) <= knownGround(samples, limit ?? 0)
-  return { bytesPerSecond: slow.slope, certain: isRefill ? 0 : certainPace(recent, samples, latest, limit) }
+  const certain = isRefill ? 0 : certainPace(recent, samples, latest, limit)
+  // What sets in after a calm time is told as fast as it is: the rate must fit the time that is told with it.
+  return { bytesPerSecond: Math.max(slow.slope, certain), certain }
 }
 
 function certainPace(
