@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { findRedisServer } from '../../scripts/redis-server.ts'
 import { freePort } from './free-port.ts'
 import { type MemoryLimitedGroup, makeMemoryLimitedGroup, memoryGroupsUnavailable } from './memory-limited-group.ts'
 import { reapWithThisProcess } from './reaper.ts'
+import { answersPing } from './redis-server.ts'
 import { until } from './until.ts'
 
 export interface MemoryLimitedOptions {
@@ -145,19 +145,4 @@ function spawnInGroup(path: string, group: MemoryLimitedGroup, settings: Readonl
 function configuration(settings: Readonly<Record<string, string>>): string[] {
   const all = { bind: '127.0.0.1', save: '', appendonly: 'no', ...settings }
   return Object.entries(all).map(([name, value]) => `${name} ${value === '' ? '""' : value}`)
-}
-
-function answersPing(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    const finish = (answer: boolean): void => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.setTimeout(500, () => finish(false))
-    socket.on('error', () => finish(false))
-    socket.on('close', () => finish(false))
-    socket.on('connect', () => socket.write('PING\r\n'))
-    socket.on('data', (reply) => finish(reply.toString().startsWith('+PONG')))
-  })
 }

@@ -1,10 +1,8 @@
 import type { BreakerState } from './breaker/breaker.ts'
 import type { Finding } from './findings/finding.ts'
-import type { Forecast } from './pressure/forecast.ts'
-import type { LearnedLine, MemoryLine } from './pressure/memory-line.ts'
+import type { LearnedLine } from './pressure/memory-line.ts'
 import { type Mode, modes, type Verdict } from './pressure/mode.ts'
-import type { Restart, Trend } from './pressure/trend.ts'
-import type { Vitals } from './pressure/vitals.ts'
+import type { NodeView } from './pressure/watch.ts'
 import type { Counters } from './read/counters.ts'
 
 export interface ModeChange {
@@ -60,21 +58,13 @@ export interface TargetHealth {
     readonly refused: number
     readonly withheld: number
   }
-  /** Every node that was looked at: one, or each primary of a cluster, numbered in the order of their addresses. */
+  /** Every node that was looked at: one, or each primary of a cluster, by a number that stays with the node. */
   readonly nodes: Readonly<Record<string, NodeHealth>>
   readonly learned: LearnedLine | undefined
 }
 
-export interface NodeHealth {
-  readonly vitals: Vitals
-  readonly trend: Trend | undefined
-  readonly forecast: Forecast
-  readonly line: MemoryLine | undefined
-  readonly fill: number | undefined
-  readonly canEvict: boolean
-  /** Of the last hour. */
-  readonly restarts: readonly Restart[]
-}
+/** A node as it was last seen, with what follows from it. */
+export type NodeHealth = NodeView
 
 /** The mode of a cache with several Redis is that of the one that fares worst. */
 export function worstOf(verdicts: readonly Verdict[]): Verdict {

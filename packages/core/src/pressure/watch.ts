@@ -22,6 +22,7 @@ export interface NodeView {
   readonly line: MemoryLine | undefined
   readonly fill: number | undefined
   readonly canEvict: boolean
+  /** Of the last hour. */
   readonly restarts: readonly Restart[]
 }
 
