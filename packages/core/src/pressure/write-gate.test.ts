@@ -410,13 +410,24 @@ describe('a value that is too large for what room there is', () => {
     expect(gate.refusal).toBe('oom')
   })
 
-  test('is no canary', async () => {
+  test('is no canary where a small one wants to be', async () => {
     const { clock, gate } = open()
     await gate.run('normal', oom)
-    await clock.advance(60_000)
+    await clock.advance(1_999)
     expect(await run(gate, succeed, 1_000_000)).toBe('withheld')
     expect(await run(gate, succeed, 1_000)).toBe('written')
-    expect(await gate.run('essential', succeed, () => true, 1_000_000)).toBe('written')
+    expect(await run(gate, succeed, 1_000_000)).toBe('withheld')
+  })
+
+  test('is the canary where there are no small ones, so that the gate opens again', async () => {
+    const { clock, gate } = open()
+    await run(gate, misconf, 1_000_000)
+    await clock.advance(2_000)
+    expect(await run(gate, misconf, 1_000_000)).toBe('refused')
+    expect(await run(gate, succeed, 1_000_000)).toBe('withheld')
+    await clock.advance(2_000)
+    expect(await run(gate, succeed, 1_000_000)).toBe('written')
+    expect(gate.open).toBe(true)
   })
 
   test('closes it where Redis takes no write at all', async () => {

@@ -170,10 +170,13 @@ export class WriteGate {
     if (changed) this.#onChange()
   }
 
-  /** As large as what was refused of late; and never the canary, which would tell nothing of the small ones. */
+  /**
+   * As large as what was refused of late. A poor canary, for its refusal tells nothing of the small ones: it is one only
+   * where nobody else has wanted to be, or a cache of nothing but large values would never write again.
+   */
   #isTooLarge(bytes: number): boolean {
     if (bytes < largeWrite) return false
-    if (this.#refusal !== undefined) return true
+    if (this.#refusal !== undefined) return this.#early > -longestPause
     const left = this.#tooLargeUntil - this.#clock.now()
     return bytes >= this.#tooLarge && left > 0 && left <= largePause
   }

@@ -141,7 +141,12 @@ export class WriteThrough<V> {
 
   #refused(): WriteRefusedError {
     const { remote, settings } = this.#parts
-    const reason = remote?.gate.open === true ? 'Redis did not confirm it' : 'Redis is full or refuses writes'
+    const isOver = remote?.account.claim() === 'over-budget'
+    const reason = isOver
+      ? 'the namespace holds all that maxRedisBytes allows'
+      : remote?.gate.open === true
+        ? 'Redis did not confirm it'
+        : 'Redis is full or refuses writes'
     return new WriteRefusedError(settings.name, reason, retryAfter)
   }
 
