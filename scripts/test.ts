@@ -88,7 +88,7 @@ async function fullOnlyFiles(): Promise<string[]> {
 async function runAll(full: boolean): Promise<void> {
   await step('redis-server', findRedis)
   await step('prometheus', findPrometheusPrograms)
-  await step('build', async () => void (await runCaptured(...pnpmCommand(['--filter', '@plimsoll/core', 'build']))))
+  await step('build', async () => void (await runCaptured(...pnpmCommand(['build']))))
   await step('types', async () => void (await runCaptured(tool('tsc'), ['--noEmit', '-p', 'tsconfig.json'])))
   await step('lint, format and import walls', async () => void (await runCaptured(tool('biome'), ['check'])))
   await step('unit tests', () => runTests('unit'))

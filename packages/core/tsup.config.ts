@@ -8,7 +8,7 @@ const shared = {
 }
 
 export default defineConfig([
-  { ...shared, entry: { index: 'src/index.ts', metrics: 'src/metrics/index.ts' }, format: ['esm', 'cjs'], dts: true },
+  { ...shared, entry: { index: 'src/index.ts', metrics: 'src/metrics/index.ts', session: 'src/session/index.ts', http: 'src/http/index.ts' }, format: ['esm', 'cjs'], dts: true },
   // Run, never imported: one format, no types.
   { ...shared, entry: { plimsoll: 'src/doctor/main.ts' }, format: ['esm'] },
 ])

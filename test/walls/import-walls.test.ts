@@ -19,6 +19,8 @@ const floors: readonly (readonly string[])[] = [
   [],
   [],
   [],
+  [],
+  ['session', 'http'],
   ['metrics', 'doctor'],
 ]
 const folders = floors.flat()
@@ -29,6 +31,7 @@ const homes: Record<string, string | undefined> = {
   'lru-cache': 'local',
   opossum: 'breaker',
   'prom-client': 'metrics',
+  'http-cache-semantics': 'http',
 }
 
 /** The files beside the folders, and their floors; the ground has floor -1. */
@@ -43,7 +46,7 @@ const besideFolders: Record<string, number> = {
   'namespace.ts': 6,
   'client-view.ts': 7,
   'cache.ts': 8,
-  'index.ts': 9,
+  'index.ts': 11,
 }
 
 function floorOf(folder: string): number {
