@@ -14,12 +14,13 @@ import {
 } from './options/namespace-options.ts'
 import type { Account } from './pressure/account.ts'
 import { CacheAside } from './read/cache-aside.ts'
-import { type Counters, createCounters, createObservations } from './read/counters.ts'
+import { type Counters, createCounters, createObservations, type Observations } from './read/counters.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
 import type { Flight } from './read/flight.ts'
 import type { Fetch } from './read/read-parts.ts'
 import type { Source } from './read/source.ts'
 import { Wakeups } from './read/wakeups.ts'
+import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
 import { WriteThrough } from './write/write-through.ts'
@@ -33,6 +34,14 @@ export interface NamespaceParts {
   readonly tier: LocalTier | undefined
   readonly link: RedisLink | undefined
   readonly source: Source
+  /** For values that somebody else keeps in Redis, and that are only accounted here. */
+  readonly keptElsewhere?: KeptElsewhere | undefined
+}
+
+/** What somebody who keeps values under other keys tells of them. */
+export interface KeptElsewhere {
+  redisKey(key: string): string
+  counters(): Partial<Counters>
 }
 
 export interface SetOptions {
@@ -60,6 +69,7 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #fetch: Fetch<V> | undefined
   readonly #call: CallSettings<V>
   readonly #noteWrite: (key: string) => void
+  readonly #keptElsewhere: KeptElsewhere | undefined
   #closed = false
 
   /** @internal */
@@ -89,7 +99,10 @@ export class Namespace<V> implements LinkedNamespace {
       wakeups: this.#wakeups,
       id,
     }
-    const account = link?.openAccount(id, policy.priority, settings.maxRedisBytes, keys.value)
+    const { keptElsewhere } = parts
+    const redisKey = keptElsewhere?.redisKey ?? keys.value
+    const account = link?.openAccount(id, policy.priority, settings.maxRedisBytes, redisKey)
+    this.#keptElsewhere = keptElsewhere
     this.account = account
     this.link = link
     const remote = link &&
@@ -120,7 +133,9 @@ export class Namespace<V> implements LinkedNamespace {
    */
   get(key: string, options?: GetOptions<V>): Promise<V | undefined> {
     const hit = this.#local?.hit(key)
-    return hit !== undefined ? hit : this.#read(key, options)
+    if (hit === undefined) return this.#read(key, options)
+    options?.onDropOut?.()
+    return hit
   }
 
   /**
@@ -172,9 +187,33 @@ export class Namespace<V> implements LinkedNamespace {
     await this.#writing.delete(key)
   }
 
+  /** @internal As `set`, within what the caller may still wait for Redis. */
+  async setWithin(budget: Budget, key: string, value: V): Promise<void> {
+    this.#assertUsable(key)
+    await this.#writing.set(key, value, undefined, budget)
+  }
+
+  /** @internal As `delete`, within what the caller may still wait for Redis. */
+  async deleteWithin(budget: Budget, key: string): Promise<void> {
+    this.#assertUsable(key)
+    await this.#writing.delete(key, budget)
+  }
+
+  /** @internal As `get`, but joins no read that began before: what that finds may have been written over since. */
+  getAnew(key: string): Promise<V | undefined> {
+    this.#fences.setReadAside(key)
+    return this.get(key)
+  }
+
   /** @internal */
   get counters(): Counters {
-    return { ...this.#counters, localHits: this.#counters.localHits + (this.#local?.hits ?? 0) }
+    const own = { ...this.#counters, localHits: this.#counters.localHits + (this.#local?.hits ?? 0) }
+    return this.#keptElsewhere === undefined ? own : { ...own, ...this.#keptElsewhere.counters() }
+  }
+
+  /** @internal */
+  get observations(): Observations {
+    return this.#observations
   }
 
   /** @internal */
@@ -195,6 +234,11 @@ export class Namespace<V> implements LinkedNamespace {
       },
       earlyExpirations: this.account && { ...this.account.earlyEnds },
     }
+  }
+
+  /** @internal */
+  get clock(): Clock {
+    return this.#clock
   }
 
   /** @internal */
@@ -249,7 +293,11 @@ export class Namespace<V> implements LinkedNamespace {
       this.#assertUsable(key)
       if (options === undefined) return this.#start(key, this.#call, this.#fetch)
       const call = parseGetOptions(options, this.#settings)
-      const fetch = options.load === undefined ? this.#fetch : fetchOne(this.#settings, this.#source, options.load)
+      const { load, onDropOut } = options
+      const fetch =
+        load === undefined && onDropOut === undefined
+          ? this.#fetch
+          : fetchOne(this.#settings, this.#source, load, onDropOut)
       return this.#within(call.timeout, this.#start(key, call, fetch))
     } catch (error) {
       return Promise.reject(error)

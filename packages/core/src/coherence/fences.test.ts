@@ -36,6 +36,17 @@ describe('a read', () => {
     if (fences.reads > 0) expect(other.voided).toBe(false)
   })
 
+  test('that is set aside is not joined any more, and what it finds is not kept', () => {
+    const { fences, openRead } = open()
+    const read = openRead()
+    const ticket = fences.openWrite('b')
+    fences.setReadAside('a')
+    fences.setReadAside('b')
+    expect(fences.findRead('a')).toBeUndefined()
+    expect(read.voided).toBe(true)
+    expect(fences.closeWrite('b', ticket)).toBe(true)
+  })
+
   test('that began during a write is voided when the write ends', () => {
     const { fences, openRead } = open()
     const ticket = fences.openWrite('a')

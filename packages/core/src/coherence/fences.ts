@@ -34,6 +34,11 @@ export class Fences<R extends Fenced> {
     this.#reads.set(key, read)
   }
 
+  /** Whoever comes now shall not join the read under way, and what it finds is not to be kept. */
+  setReadAside(key: string): void {
+    this.#voidRead(key)
+  }
+
   closeRead(key: string, read: R): void {
     if (this.#reads.get(key) === read) this.#reads.delete(key)
   }

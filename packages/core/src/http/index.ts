@@ -1,1 +1,5 @@
-export {}
+export type { Settled } from './rendering.ts'
+export type { CachedReply } from './replies.ts'
+export type { HandlerReply, RequestFacts } from './request-facts.ts'
+export { createResponseCache, type Decision, type Render, type ResponseCache } from './response-cache.ts'
+export type { ResponseCacheOptions, RouteRules } from './response-cache-options.ts'

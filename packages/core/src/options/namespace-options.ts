@@ -29,6 +29,14 @@ export interface SaveContext {
   readonly signal: AbortSignal | undefined
 }
 
+/** For how long after its `ttl` a value may still be answered, in milliseconds. */
+export interface Staleness {
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  /** For how long it is kept at least for the next load to look at, as `context.stale`. Default 0. */
+  readonly kept?: number | undefined
+}
+
 export interface NamespaceOptions<V> extends PolicyOptions {
   /** Part of every key: 1 to 64 letters, digits, `_`, `.` or `-`. */
   name: string
@@ -48,6 +56,8 @@ export interface NamespaceOptions<V> extends PolicyOptions {
   /** Part of the key, so that two releases side by side do not read each other's entries. Default 0. */
   schemaVersion?: number | undefined
   local?: { ttl?: Duration; clone?: boolean } | false | undefined
+  /** Reads `staleWhileRevalidate` and `staleIfError` out of a value that brings its own; they stand above all others. */
+  staleness?: ((value: V) => Staleness) | undefined
   /** A bulkhead of this namespace's own. */
   source?: SourceOptions | undefined
   /** A Redis of this namespace's own, with its own connections: sessions do not belong beside a cache that evicts. */
@@ -65,6 +75,7 @@ export interface NamespaceSettings<V> {
   readonly loadMany: NamespaceOptions<V>['loadMany']
   readonly save: NamespaceOptions<V>['save']
   readonly schemaVersion: number
+  readonly staleness: NamespaceOptions<V>['staleness']
   readonly local: { readonly ttl: number; readonly clone: boolean } | false
   readonly source: { readonly concurrency: number; readonly queue: number } | undefined
   readonly redis: RedisOption | undefined
@@ -91,6 +102,7 @@ const schema = z.strictObject({
   load: aFunction('(key, context) => value'),
   loadMany: aFunction('(keys, context) => Map'),
   save: aFunction('(key, value, context) => void'),
+  staleness: aFunction('(value) => { staleWhileRevalidate, staleIfError }'),
   schemaVersion: whole(0, 1_000_000).optional(),
   local: orFalse(
     z.strictObject({
@@ -122,6 +134,7 @@ export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: Ca
     loadMany: options.loadMany,
     save: options.save,
     schemaVersion: given.schemaVersion ?? 0,
+    staleness: options.staleness,
     local: local === false ? false : { ttl: local.ttl ?? 30_000, clone: local.clone ?? false },
     source: given.source && {
       concurrency: given.source.concurrency ?? cache.source.concurrency,
@@ -162,6 +175,11 @@ export interface GetOptions<V> {
   softLoadTimeout?: Duration
   /** Longest wait of this caller, whoever does the loading. No default: `loadTimeout` bounds the load itself. */
   timeout?: Duration
+  /**
+   * Called where `load` will not run for this get: somebody else loads the key, or nobody has to. It may be called more than
+   * once, and a get that waits for another's load loads after all where that fails.
+   */
+  onDropOut?: () => void
 }
 
 const getSchema = z.strictObject({
@@ -172,12 +190,18 @@ const getSchema = z.strictObject({
   loadTimeout: policyShape.loadTimeout,
   softLoadTimeout: policyShape.softLoadTimeout,
   timeout: duration('1ms', '1h').optional(),
+  onDropOut: aFunction('() => void'),
 })
 
 export interface CallSettings<V> {
   readonly policy: Policy
   readonly load: NamespaceOptions<V>['load']
   readonly timeout: number | undefined
+}
+
+/** For how long this value may be answered after its `ttl`: as it says itself, else as the policy has it. */
+export function stalenessOf<V>(settings: NamespaceSettings<V>, value: V | undefined, policy: Policy): Staleness {
+  return settings.staleness === undefined || value === undefined ? policy : settings.staleness(value)
 }
 
 /** @throws InvalidArgumentError naming the first wrong field. */

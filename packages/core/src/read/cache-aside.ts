@@ -1,6 +1,6 @@
 import { freezeDeeply } from '../local/freeze.ts'
 import type { LocalEntry } from '../local/local-tier.ts'
-import type { CallSettings } from '../options/namespace-options.ts'
+import { type CallSettings, stalenessOf } from '../options/namespace-options.ts'
 import { Flight } from './flight.ts'
 import { KeyRead, type KeyReadOwner } from './key-read.ts'
 import { Loading } from './loading.ts'
@@ -52,7 +52,7 @@ export class CacheAside<V> implements KeyReadOwner<V> {
   }
 
   #answersLocally(kept: LocalEntry<V>, key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): boolean {
-    const { local, clock, counters } = this.#parts
+    const { local, clock, counters, settings } = this.#parts
     if (!local?.trusts(kept)) return false
     const now = clock.now()
     if (now < kept.localUntil) {
@@ -62,8 +62,9 @@ export class CacheAside<V> implements KeyReadOwner<V> {
       return true
     }
     if (now < kept.freshUntil) return false
-    const failedJustNow = now < kept.freshUntil + call.policy.staleIfError && this.loading.failures.has(key)
-    if (!failedJustNow && now >= kept.freshUntil + call.policy.staleWhileRevalidate) return false
+    const { staleIfError, staleWhileRevalidate } = stalenessOf(settings, kept.value, call.policy)
+    const failedJustNow = now < kept.freshUntil + staleIfError && this.loading.failures.has(key)
+    if (!failedJustNow && now >= kept.freshUntil + staleWhileRevalidate) return false
     counters.staleHits += 1
     if (fetch !== undefined) this.#refresh(key, call, fetch, kept)
     return true

@@ -8,7 +8,12 @@ type Load<V> = NonNullable<NamespaceSettings<V>['load']>
 type LoadMany<V> = NonNullable<NamespaceSettings<V>['loadMany']>
 
 /** One key, one call of `load`, or of `loadMany` where there is no other. */
-export function fetchOne<V>(settings: NamespaceSettings<V>, source: Source, own?: Load<V>): Fetch<V> | undefined {
+export function fetchOne<V>(
+  settings: NamespaceSettings<V>,
+  source: Source,
+  own?: Load<V>,
+  onDropOut = () => {},
+): Fetch<V> | undefined {
   const load = own ?? settings.load
   const { name, loadMany } = settings
   if (load === undefined && loadMany === undefined) return undefined
@@ -24,7 +29,7 @@ export function fetchOne<V>(settings: NamespaceSettings<V>, source: Source, own?
         },
         Context.failedJustNow(context),
       ),
-    dropOut() {},
+    dropOut: onDropOut,
   }
 }
 

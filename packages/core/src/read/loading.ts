@@ -3,6 +3,7 @@ import type { Times } from '../entry/envelope.ts'
 import { assertPreserved } from '../entry/preserved.ts'
 import { timesOf } from '../entry/times.ts'
 import { LoadTimeoutError, SourceOverloadedError, SourceUnavailableError } from '../errors.ts'
+import { stalenessOf } from '../options/namespace-options.ts'
 import type { Policy } from '../options/policy.ts'
 import { economise } from '../pressure/economy.ts'
 import { countSkip, type SkipReason } from './counters.ts'
@@ -102,7 +103,8 @@ export class Loading<V> {
 
   /** Answers with the older value where `staleIfError` allows. */
   answerReserve(read: KeyRead<V>, reserve: Reserve<V>): boolean {
-    return this.#answerInstead(read, reserve, read.policy.staleIfError)
+    const { staleIfError } = stalenessOf(this.#parts.settings, reserve.value, read.policy)
+    return this.#answerInstead(read, reserve, staleIfError)
   }
 
   #answerInstead({ flight }: KeyRead<V>, reserve: Reserve<V>, allowed: number): boolean {
@@ -116,7 +118,7 @@ export class Loading<V> {
   }
 
   #onSoftTimeout(read: KeyRead<V>, reserve: Reserve<V>): void {
-    const { staleIfError, staleWhileRevalidate } = read.policy
+    const { staleIfError, staleWhileRevalidate } = stalenessOf(this.#parts.settings, reserve.value, read.policy)
     if (read.flight.wanted) this.#answerInstead(read, reserve, Math.max(staleIfError, staleWhileRevalidate))
   }
 
@@ -127,8 +129,11 @@ export class Loading<V> {
     context: Context<V>,
     right: StoringRight,
   ): Promise<void> {
-    const { counters, remote, clock, random, keeper, fences } = this.#parts
-    const times = timesOf(value, loadTime, context.chosenTtl ?? policy.ttl, policy, clock.now(), random)
+    const { counters, remote, clock, random, keeper, fences, settings } = this.#parts
+    const staleness = stalenessOf(settings, value, policy)
+    const kept = Math.max(staleness.staleIfError, staleness.kept ?? 0)
+    const life = { ...policy, staleWhileRevalidate: staleness.staleWhileRevalidate, staleIfError: kept }
+    const times = timesOf(value, loadTime, context.chosenTtl ?? policy.ttl, life, clock.now(), random)
     const lasts = !context.skipped && times.expiresAt > times.storedAt
     const storable = lasts && right !== 'none' && remote !== undefined && this.#mayStore(flight, key, right)
     if (lasts && !flight.voided) keeper.keep(key, value, times, policy, storable)

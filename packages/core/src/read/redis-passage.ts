@@ -1,6 +1,7 @@
 import type { Entry } from '../entry/codec.ts'
 import type { Unreadable } from '../entry/envelope.ts'
 import type { LocalEntry } from '../local/local-tier.ts'
+import { stalenessOf } from '../options/namespace-options.ts'
 import type { KeyRead } from './key-read.ts'
 import { acquireLease, seenOf } from './lease.ts'
 import type { Loading, StoringRight } from './loading.ts'
@@ -146,8 +147,8 @@ export class RedisPassage<V> {
   }
 
   #answerStale({ flight, policy }: KeyRead<V>, reserve: Reserve<V>): void {
-    const { clock, counters } = this.#parts
-    const until = reserve.freshUntil + policy.staleWhileRevalidate
+    const { clock, counters, settings } = this.#parts
+    const until = reserve.freshUntil + stalenessOf(settings, reserve.value, policy).staleWhileRevalidate
     if (flight.settled || !flight.wanted || clock.now() >= until) return
     counters.staleHits += 1
     flight.answerInstead(handOut(reserve), until)

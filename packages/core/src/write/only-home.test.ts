@@ -45,7 +45,7 @@ function open(options: {
     settings: {
       ...{ name: 'session', schema: undefined, load: undefined, loadMany: undefined, schemaVersion: 0 },
       ...{ local: { ttl: 30_000, clone: false }, source: undefined, redis: undefined },
-      ...{ memoryLimit: undefined, maxRedisBytes: undefined, save: options.save, policy },
+      ...{ memoryLimit: undefined, maxRedisBytes: undefined, staleness: undefined, save: options.save, policy },
     },
     ...{ id: 'session', clock, random: () => 0, development: true, local, counters },
     keys: createKeySpace('shop', 'session', 0),

@@ -34,6 +34,7 @@ function open(refusal: string) {
       redis: undefined,
       memoryLimit: undefined,
       maxRedisBytes: undefined,
+      staleness: undefined,
       policy,
     },
     id: 'product',

@@ -65,8 +65,11 @@ export class WriteThrough<V> {
     this.#parts = parts
   }
 
-  /** Resolves when the source has the value and Redis either has it or is known not to have an older one. */
-  async set(key: string, value: V, signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Resolves when the source has the value and Redis either has it or is known not to have an older one. `within` is what
+   * the caller may still wait for Redis, where this is a part of a larger call.
+   */
+  async set(key: string, value: V, signal: AbortSignal | undefined, within?: Budget): Promise<void> {
     const { settings, fences, counters, remote } = this.#parts
     if (this.#onlyHome && remote?.gate.shut) {
       counters.writeErrors += 1
@@ -74,7 +77,7 @@ export class WriteThrough<V> {
     }
     const { packed, copy } = await this.#prepare(value)
     const ticket = fences.openWrite(key)
-    const budget = remote?.commands.budget()
+    const budget = within ?? remote?.commands.budget()
     const intent =
       remote === undefined || budget === undefined ? undefined : await this.#placeIntent(key, remote, budget)
     if (this.#onlyHome && intent === undefined) {
@@ -107,11 +110,11 @@ export class WriteThrough<V> {
   }
 
   /** Resolves when no process that can be reached will answer with what was cached. */
-  async delete(key: string): Promise<void> {
+  async delete(key: string, within?: Budget): Promise<void> {
     const { fences, remote, local, counters } = this.#parts
     const ticket = fences.openWrite(key)
     counters.deletes += 1
-    if (remote !== undefined) await this.#invalidate(key, remote, remote.commands.budget())
+    if (remote !== undefined) await this.#invalidate(key, remote, within ?? remote.commands.budget())
     fences.closeWrite(key, ticket)
     local?.delete(key)
   }
