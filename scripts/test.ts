@@ -3,7 +3,9 @@ import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
+import { findChromium } from './chromium.ts'
 import { pnpmCommand } from './pnpm.ts'
+import { findPostgres } from './postgres.ts'
 import { findPrometheus } from './prometheus.ts'
 import { findRedisServer } from './redis-server.ts'
 import { root, runCaptured, runShown, StepFailed } from './run.ts'
@@ -17,7 +19,10 @@ The last line says how many tests passed and failed.
 
 A redis-server is taken from PLIMSOLL_REDIS_SERVER (a path), PATH, Docker, or, as root on Debian, from its package.
 Prometheus is taken from PLIMSOLL_PROMETHEUS (a folder), PATH, or, on Debian, from its package, which is unpacked into
-.cache and not installed; without it the tests that need it are skipped.
+.cache and not installed; without it the tests that need it are skipped. The same holds for PostgreSQL and
+PLIMSOLL_POSTGRES.
+Chromium is taken from PLIMSOLL_CHROMIUM (a path), PATH, Playwright, or, as root on Debian, from its package; without it
+the tests in a browser are skipped.
 `
 
 const tool = (name: string): string => join(root, 'node_modules', '.bin', name)
@@ -45,6 +50,20 @@ async function findPrometheusPrograms(): Promise<string> {
   if ('reason' in programs) return `tests that need it are skipped: ${programs.reason}`
   process.env['PLIMSOLL_PROMETHEUS'] = dirname(programs.prometheus)
   return `prometheus ${programs.version} at ${programs.prometheus}`
+}
+
+async function findBrowser(): Promise<string> {
+  const program = await findChromium()
+  if ('reason' in program) return `tests that need it are skipped: ${program.reason}`
+  process.env['PLIMSOLL_CHROMIUM'] = program.path
+  return `chromium ${program.version} at ${program.path}`
+}
+
+async function findPostgresPrograms(): Promise<string> {
+  const programs = await findPostgres()
+  if ('reason' in programs) return `tests that need it are skipped: ${programs.reason}`
+  process.env['PLIMSOLL_POSTGRES'] = programs.folder
+  return `PostgreSQL ${programs.version} in ${programs.folder}`
 }
 
 interface VitestReport {
@@ -88,6 +107,8 @@ async function fullOnlyFiles(): Promise<string[]> {
 async function runAll(full: boolean): Promise<void> {
   await step('redis-server', findRedis)
   await step('prometheus', findPrometheusPrograms)
+  await step('postgres', findPostgresPrograms)
+  await step('chromium', findBrowser)
   await step('build', async () => void (await runCaptured(...pnpmCommand(['build']))))
   await step('types', async () => void (await runCaptured(tool('tsc'), ['--noEmit', '-p', 'tsconfig.json'])))
   await step('lint, format and import walls', async () => void (await runCaptured(tool('biome'), ['check'])))
