@@ -10,7 +10,7 @@ import { type Finding, severities } from './findings/finding.ts'
 import { FindingLog } from './findings/finding-log.ts'
 import { type CacheHealth, type ModeChange, type NamespaceHealth, worstOf } from './health.ts'
 import { LocalTier } from './local/local-tier.ts'
-import { Namespace, type NamespaceParts } from './namespace.ts'
+import { type KeptElsewhere, Namespace, type NamespaceParts } from './namespace.ts'
 import { type CacheOptions, type CacheSettings, parseCacheOptions } from './options/cache-options.ts'
 import { type GetOptions, type NamespaceOptions, parseNamespaceOptions } from './options/namespace-options.ts'
 import type { Mode, Verdict } from './pressure/mode.ts'
@@ -91,6 +91,19 @@ export class Cache {
   }
 
   /**
+   * @internal A namespace that is only accounted here: somebody else keeps its values on the cache's Redis.
+   *
+   * @throws InvalidOptionsError
+   */
+  reserve(name: string, keptElsewhere: KeptElsewhere): Namespace<never> {
+    const options = { name, priority: 'essential' as const, local: false as const }
+    const settings = parseNamespaceOptions<never>(options, this.#settings)
+    const namespace = new Namespace<never>(settings, { ...this.#parts(this.#link, this.#source), keptElsewhere })
+    this.#namespaces.set(name, namespace as unknown as Namespace<unknown>)
+    return namespace
+  }
+
+  /**
    * Cache-aside without declaring a namespace. Keys of all such calls share one space.
    *
    * @example const html = await cache.getOrSet({ key: 'home', ttl: '30s', load: () => renderHome() })
@@ -104,6 +117,11 @@ export class Cache {
       this.#namespaces.set(unnamed, namespace)
     }
     return (namespace as Namespace<V>).get(key, { ...options, load })
+  }
+
+  /** @internal Its own Redis. */
+  get link(): RedisLink | undefined {
+    return this.#link
   }
 
   /** What the cache knows of itself and of its Redis. Synchronous: nothing is asked. */

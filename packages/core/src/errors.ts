@@ -95,3 +95,52 @@ export class WriteRefusedError extends PlimsollError {
     this.retryAfter = retryAfter
   }
 }
+
+/**
+ * Whether there is such a session cannot be told now, or what was to be kept could not be. Nothing was lost: what was
+ * stored is still there. Answer 503 with Retry-After, and leave the cookie alone.
+ */
+export class SessionsUnavailableError extends PlimsollError {
+  readonly code = 'PLIMSOLL_SESSIONS_UNAVAILABLE'
+  readonly statusCode = 503
+  /**
+   * `unreachable`: no answer in time. `refused`: Redis takes no writes. `loss`: Redis lost data a moment ago, so an
+   * unknown session may be one of those.
+   */
+  readonly reason: 'unreachable' | 'refused' | 'loss'
+  /** When to come back, in seconds. */
+  readonly retryAfter: number
+
+  constructor(reason: SessionsUnavailableError['reason'], retryAfter: number) {
+    super(`sessions are not available (${reason}); try again in ${retryAfter} s`)
+    this.reason = reason
+    this.retryAfter = retryAfter
+  }
+}
+
+/** The session was destroyed, or has ended, while the caller held it. Nothing was stored: a logout stays. */
+export class SessionGoneError extends PlimsollError {
+  readonly code = 'PLIMSOLL_SESSION_GONE'
+  readonly statusCode = 401
+  constructor() {
+    super('the session was destroyed or has ended meanwhile; nothing was stored')
+  }
+}
+
+/** The session holds more than `maxBytes` as JSON. Nothing was stored, and what was there before is still there. */
+export class SessionTooLargeError extends PlimsollError {
+  readonly code = 'PLIMSOLL_SESSION_TOO_LARGE'
+  readonly statusCode = 500
+  constructor(bytes: number, maxBytes: number) {
+    super(`the session holds ${bytes} bytes, maxBytes allows ${maxBytes}; nothing was stored`)
+  }
+}
+
+/** The user has as many sessions as `maxSessionsPerUser` allows, and `whenTooMany` is `refuse`. Nothing was stored. */
+export class TooManySessionsError extends PlimsollError {
+  readonly code = 'PLIMSOLL_TOO_MANY_SESSIONS'
+  readonly statusCode = 409
+  constructor(limit: number) {
+    super(`the user has ${limit} sessions, as many as maxSessionsPerUser allows; nothing was stored`)
+  }
+}

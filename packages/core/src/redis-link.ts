@@ -26,6 +26,12 @@ export interface LinkedNamespace {
   onDoubt(): void
   /** Tells Redis and the others of a write that Redis did not take. */
   replay(key: string): Promise<void>
+  /** A connection came up, or a breaker closed: what was put off may be tried. */
+  onUsable?(): void
+  /** Redis was looked at. */
+  onLook?(): void
+  /** All that was stored on a node is gone. */
+  onEmptied?(): void
 }
 
 const noLooks = { ok: 0, denied: 0, failed: 0 }
@@ -102,6 +108,7 @@ export class RedisLink {
       {
         onUsable: () => {
           this.pending?.replayNow()
+          for (const namespace of this.#namespaces.values()) namespace.onUsable?.()
           // What was kept while Redis was away may have been written by others since.
           if (this.#channel !== undefined && this.#channel.state !== 'connected') this.#doubt()
           onChange()
@@ -124,6 +131,10 @@ export class RedisLink {
         onLook: () => {
           onChange()
           events.onLook()
+          for (const namespace of this.#namespaces.values()) namespace.onLook?.()
+        },
+        onEmptied: () => {
+          for (const namespace of this.#namespaces.values()) namespace.onEmptied?.()
         },
         tellLine: (text) => tell(learnedLine(sender, text)),
         tellBytes: (namespace, bytes) => tell(heldBytes(sender, namespace, bytes)),

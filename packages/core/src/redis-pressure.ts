@@ -29,6 +29,8 @@ export interface PressureParts {
   tellBytes(namespace: string, bytes: number): void
   /** Redis was looked at, and what follows is in force. */
   onLook(): void
+  /** All that was stored on a node is gone. */
+  onEmptied(): void
 }
 
 export type LookOutcome = 'ok' | 'denied' | 'failed'
@@ -66,6 +68,7 @@ export class RedisPressure implements AccountedRedis {
     this.watch = new Watch(parts.clock, parts.settings, parts.declared, parts.gate, {
       onEmptied: (cause) => {
         this.#emptied = cause
+        parts.onEmptied()
       },
       onLearned: () => {
         this.#lineStored = false

@@ -57,6 +57,8 @@ export const troubleClasses = membersOf<TroubleClass>({
   reply: true,
 })
 export const earlyEnds = ['eviction', 'restart', 'flush', 'unknown'] as const
+export const sessionLoads = ['found', 'absent', 'unreachable', 'shadow', 'loss'] as const
+export const sessionSaves = ['created', 'replaced', 'unchanged', 'gone', 'refused', 'too_large', 'too_many'] as const
 export const invalidationCauses = ['written-elsewhere', 'doubt'] as const
 export const lookOutcomes = ['ok', 'denied', 'failed'] as const
 export const lineSources = ['maxmemory', 'declared', 'learned'] as const
@@ -158,6 +160,31 @@ const ofCaches = [
   counter('plimsoll_metrics_failures_total', 'Scrapes for which a cache could not tell its state', ['cache']),
 ] as const
 
+const ofSessions = [
+  gauge('plimsoll_session_trusted', '0 while sessions cannot be told from none, or not be kept', ['cache'], {
+    aggregator: 'min',
+  }),
+  counter('plimsoll_session_loads_total', 'Sessions that were asked for, by what came of it', ['cache', 'result'], {
+    values: { result: sessionLoads },
+  }),
+  counter('plimsoll_session_saves_total', 'Sessions that were to be saved, by what came of it', ['cache', 'result'], {
+    values: { result: sessionSaves },
+  }),
+  counter('plimsoll_session_conflicts_total', 'Saves that met the save of another request', ['cache', 'outcome'], {
+    values: { outcome: ['merged', 'overwritten'] },
+  }),
+  counter('plimsoll_session_touches_total', 'Times that the end of a session was to be moved', ['cache', 'result'], {
+    values: { result: ['sent', 'spared', 'missed'] },
+  }),
+  counter('plimsoll_session_ended_total', 'Sessions that were ended before their time', ['cache', 'cause'], {
+    values: { cause: ['destroyed', 'pushed_out'] },
+  }),
+  counter('plimsoll_session_losses_total', 'Times that Redis was found to have lost sessions', ['cache'], {
+    aggregator: 'max',
+  }),
+  gauge('plimsoll_session_pending_destroys', 'Logouts that nobody has acknowledged yet', ['cache'], sum),
+] as const
+
 const ofProcess = [
   gauge('plimsoll_process_memory_rss_bytes', 'Resident memory of this process', []),
   gauge('plimsoll_process_memory_limit_bytes', "The container's memory limit, else the memory of the machine", []),
@@ -229,7 +256,7 @@ const ofServers = [
   }),
 ] as const
 
-const catalogue = [...ofProcess, ...ofCaches, ...ofNamespaces, ...ofTargets, ...ofServers]
+const catalogue = [...ofProcess, ...ofCaches, ...ofSessions, ...ofNamespaces, ...ofTargets, ...ofServers]
 export type MetricName = (typeof catalogue)[number]['name']
 
 /** Every metric that `collectMetrics` exposes, under the default prefix. */

@@ -2,7 +2,8 @@ import { AggregatorRegistry, Counter, register as defaultRegistry, Registry } fr
 import { describe, expect, test } from 'vitest'
 import { HistogramCounter } from '../histogram.ts'
 import { createCounters } from '../read/counters.ts'
-import { collectMetrics, metricCatalogue } from './index.ts'
+import { createSessionCounters } from '../session/statistics.ts'
+import { collectMetrics, type MeasuredCache, metricCatalogue } from './index.ts'
 import {
   measuredCache,
   namespaceStatistics,
@@ -61,7 +62,7 @@ describe('a cache at rest', () => {
 
   test('every sample has the labels of the catalogue, with values that it lists', async () => {
     const register = fresh()
-    collectMetrics(busyCache(), { register })
+    collectMetrics(measuredSessions(true, busyCache()), { register })
     const exposed = await register.getMetricsAsJSON()
     expect(exposed.map(({ name }) => name).sort()).toEqual(metricCatalogue.map(({ name }) => name).sort())
     for (const { name, values } of exposed) {
@@ -76,6 +77,30 @@ describe('a cache at rest', () => {
     }
   })
 })
+
+const sessionCounters = {
+  ...createSessionCounters(),
+  found: 7,
+  unreachable: 5,
+  shadowed: 2,
+  refused: 3,
+  touchesSpared: 9,
+}
+
+/** Sessions expose what a cache does, and more. */
+function measuredSessions(trusted: boolean, cache = measuredCache()): MeasuredCache {
+  return {
+    ...cache,
+    health: () => ({
+      ...cache.health(),
+      sessions: { trusted, reason: undefined, pendingDestroys: 4, shadow: undefined },
+    }),
+    statistics: () => ({
+      ...cache.statistics(),
+      sessions: { ...sessionCounters, losses: 1, destroysReplayed: 0, destroysDropped: 0 },
+    }),
+  }
+}
 
 /** One that has something to say in every metric. */
 function busyCache(name = 'shop') {
@@ -367,5 +392,36 @@ describe('the registry', () => {
     const before = await linesOf(register, 'plimsoll_loads_total')
     register.resetMetrics()
     expect(await linesOf(register, 'plimsoll_loads_total')).toEqual(before)
+  })
+})
+
+describe('sessions', () => {
+  test('tell what came of loads, saves and touches, beside what a cache tells', async () => {
+    const register = fresh()
+    collectMetrics(measuredSessions(true), { register })
+    const text = await register.metrics()
+    for (const line of [
+      'plimsoll_session_trusted{cache="shop"} 1',
+      'plimsoll_session_loads_total{cache="shop",result="found"} 7',
+      'plimsoll_session_loads_total{cache="shop",result="unreachable"} 3',
+      'plimsoll_session_loads_total{cache="shop",result="shadow"} 2',
+      'plimsoll_session_saves_total{cache="shop",result="refused"} 3',
+      'plimsoll_session_saves_total{cache="shop",result="created"} 0',
+      'plimsoll_session_touches_total{cache="shop",result="spared"} 9',
+      'plimsoll_session_pending_destroys{cache="shop"} 4',
+      'plimsoll_session_losses_total{cache="shop"} 1',
+    ]) {
+      expect(text.split('\n')).toContain(line)
+    }
+    expect(text).toContain('plimsoll_requests_total{')
+  })
+
+  test('that are not trusted tell so, and a cache tells nothing of sessions', async () => {
+    const register = fresh()
+    collectMetrics(measuredSessions(false), { register })
+    expect(await linesOf(register, 'plimsoll_session_trusted')).toEqual(['plimsoll_session_trusted{cache="shop"} 0'])
+    const other = fresh()
+    collectMetrics(measuredCache(), { register: other })
+    expect(await other.metrics()).not.toMatch(/^plimsoll_session_\w+\{/m)
   })
 })

@@ -4,6 +4,7 @@ import type { RedisOption } from '../options/redis-options.ts'
 import { Budget } from './budget.ts'
 import { CommandCounts, type CommandStatistics } from './command-counts.ts'
 import { Endpoint } from './endpoint.ts'
+import { keyPages } from './key-pages.ts'
 import { RecentWrites } from './recent-writes.ts'
 import * as scripts from './scripts.ts'
 import { type Reader, SharedReads } from './shared-reads.ts'
@@ -125,10 +126,15 @@ export class RedisCommands {
     return { read: this.#primary.read.state, write: this.#primary.write.state }
   }
 
+  /** How often a connection was lost and made again. */
+  get reconnects(): number {
+    return this.#primary.reconnects + (this.#reader?.reconnects ?? 0)
+  }
+
   get statistics(): CommandStatistics {
     return {
       ...this.#counts.snapshot(),
-      reconnects: this.#primary.reconnects + (this.#reader?.reconnects ?? 0),
+      reconnects: this.reconnects,
       inFlight: this.#primary.inFlight + (this.#reader?.inFlight ?? 0),
     }
   }
@@ -227,6 +233,42 @@ export class RedisCommands {
     await this.#write(keys.value, (client) => client.set(keys.value, entry, 'PX', ttl), budget)
   }
 
+  /** A script that changes nothing, behind the read breaker, and on the primary: a reader may lag behind. */
+  async readByScript(
+    script: scripts.Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+    budget: Budget,
+  ): Promise<unknown> {
+    return await this.#send('read', keys[0] ?? '', (client) => scripts.runScript(client, script, keys, args), budget)
+  }
+
+  /** Keys of one slot. Scripts on the same first key keep their order, reads among them. */
+  async writeByScript(
+    script: scripts.Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+    budget: Budget,
+  ): Promise<unknown> {
+    return await this.#send('write', keys[0] ?? '', (client) => scripts.runScript(client, script, keys, args), budget)
+  }
+
+  /** The keys that match, in small steps over every primary, each within the command timeout. */
+  keyPages(pattern: string): AsyncIterable<readonly string[]> {
+    const { commandTimeout } = this.#settings
+    return keyPages((command) => {
+      return this.#primary.read.run(() => {
+        this.#counts.reads += 1
+        return this.#primary.leastBusy().run(command, commandTimeout)
+      })
+    }, pattern)
+  }
+
+  /** Forgets a key; Redis frees its memory beside its other work. */
+  async unlink(key: string, budget: Budget): Promise<boolean> {
+    return (await this.#send('write', key, (client) => client.unlink(key), budget)) === 1
+  }
+
   /** Past the breakers: whether the channel is alive is asked all the time, and answers nobody. */
   async publish(channel: string, message: string): Promise<void> {
     await this.#primary.leastBusy().run((client) => client.publish(channel, message), this.#settings.commandTimeout)
@@ -264,12 +306,21 @@ export class RedisCommands {
     return this.#write(entry.value, (client) => scripts.runScript(client, script, keys, args), budget)
   }
 
-  async #write<T>(key: string, command: (client: Client) => Promise<T>, budget: Budget): Promise<T> {
+  #write<T>(key: string, command: (client: Client) => Promise<T>, budget: Budget): Promise<T> {
+    return this.#send('write', key, command, budget)
+  }
+
+  async #send<T>(
+    side: 'read' | 'write',
+    key: string,
+    command: (client: Client) => Promise<T>,
+    budget: Budget,
+  ): Promise<T> {
     if (budget.left <= 0) throw new NoTimeLeftError('what this call may wait for Redis is spent')
     const started = performance.now()
     try {
-      return await this.#primary.write.run(() => {
-        this.#counts.writes += 1
+      return await this.#primary[side].run(() => {
+        this.#counts[side === 'read' ? 'reads' : 'writes'] += 1
         return this.#primary.ofKey(key).run(command, budget.left)
       })
     } catch (error) {

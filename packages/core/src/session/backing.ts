@@ -26,7 +26,10 @@ export interface SessionBacking {
    * and nothing was stored: a session that was deleted must not come back.
    */
   save(handle: string, session: BackedSession, expected: string | undefined): Promise<boolean>
-  /** Resolves also where there is none. */
+  /**
+   * Resolves also where there is none. For some minutes from then on `save` must answer false for this handle, so that a
+   * request under way, which has the session still in hand, does not bring it back.
+   */
   delete(handle: string): Promise<void>
   /** Moves the end of a session's life without writing its data; false where it is gone. Without it `save` does that. */
   touch?(handle: string, expiresAt: number): Promise<boolean>

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto'
+import { InvalidArgumentError } from '../errors.ts'
+
+const longestId = 256
+export const longestUser = 256
+const handleBytes = 18
+
+// UTF-8 turns a lone surrogate into U+FFFD: ids that differ only there would be one.
+const loneSurrogate = /\p{Surrogate}/u
+
+/** What may be a session id. A cookie can be forged, so this is asked before anything else is. */
+export function isSessionId(id: unknown): id is string {
+  return typeof id === 'string' && id.length > 0 && id.length <= longestId && !loneSurrogate.test(id)
+}
+
+/** @throws InvalidArgumentError for anything but well-formed text of 1 to 256 characters. */
+export function assertSessionId(id: unknown): asserts id is string {
+  if (!isSessionId(id)) throw new InvalidArgumentError('id', `expected a string of 1 to ${longestId} characters`)
+}
+
+/** What a session is called wherever its id must not stand: 18 bytes of SHA-256, so that whoever reads it cannot log in. */
+export function handleOf(id: string): string {
+  return createHash('sha256').update(id).digest().subarray(0, handleBytes).toString('base64url')
+}
+
+const handlePattern = /^[A-Za-z0-9_-]{1,64}$/
+
+/** @throws InvalidArgumentError for what `handleOf` cannot have answered. */
+export function assertHandle(handle: unknown): asserts handle is string {
+  if (typeof handle !== 'string' || !handlePattern.test(handle)) {
+    throw new InvalidArgumentError('handle', 'expected what handleOf or ofUser answered')
+  }
+}
+
+/** @throws InvalidArgumentError for anything but well-formed text of 1 to 256 characters. */
+export function assertUser(user: unknown): asserts user is string {
+  if (typeof user !== 'string' || user.length === 0 || user.length > longestUser || loneSurrogate.test(user)) {
+    throw new InvalidArgumentError('user', `expected a string of 1 to ${longestUser} characters`)
+  }
+}
