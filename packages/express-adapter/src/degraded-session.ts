@@ -1,0 +1,103 @@
+import type { SessionData } from '@plimsoll/core/session'
+import type { Request } from 'express'
+import session from 'express-session'
+import { ShadowRead } from './request-store.ts'
+import type { PlimsollSessionStore } from './session-store.ts'
+import { SessionReadOnlyError, type SessionTrouble } from './session-trouble.ts'
+
+/** A request whose session could not be loaded: it goes on with what there is, which can be read and nothing else. */
+export interface Degradation {
+  readonly cause: SessionTrouble
+  /** What the client's cookie says. */
+  readonly id: string
+  /** There is a copy of the session that this process read a moment ago. */
+  readonly shadow: boolean
+  readonly user: string | undefined
+  /** The handler has looked into the session, and may have failed for what was not there. */
+  wasRead: boolean
+  /** The handler has tried to change it. */
+  refused: SessionReadOnlyError | undefined
+}
+
+export function degrade(cause: SessionTrouble, id: string): Degradation {
+  const stored = cause instanceof ShadowRead ? cause.stored : undefined
+  return { cause, id, shadow: stored !== undefined, user: stored?.user, wasRead: false, refused: undefined }
+}
+
+/**
+ * The session of a degraded request. Reading is as ever; whatever would change it throws, at any depth, and is
+ * remembered: a handler that catches the error must not answer as if the change had been kept.
+ */
+export function degradedSession(
+  degradation: Degradation,
+  req: Request,
+  store: PlimsollSessionStore,
+  cookieOptions: session.CookieOptions,
+): session.Session & Partial<session.SessionData> {
+  const refuse = (): SessionReadOnlyError => {
+    degradation.refused ??= new SessionReadOnlyError(degradation.cause)
+    return degradation.refused
+  }
+  const refuseTo = (callback?: (error: unknown) => void): unknown => {
+    const error = refuse()
+    if (callback) process.nextTick(callback, error)
+    return held
+  }
+  const methods = {
+    id: degradation.id,
+    req,
+    touch: () => held,
+    resetMaxAge: () => held,
+    save: refuseTo,
+    regenerate: refuseTo,
+    reload: (callback: (error: unknown) => void) => {
+      process.nextTick(callback, degradation.cause)
+      return held
+    },
+    // Logging out needs no look at the session, and the core remembers what Redis has not heard of.
+    destroy: (callback?: (error?: unknown) => void) => {
+      Reflect.deleteProperty(req, 'session')
+      store.destroy(degradation.id, callback)
+      return held
+    },
+  }
+  const content: Record<string, unknown> = Object.create(methods)
+  content['cookie'] = cookieFrom(cookieOptions)
+  // As Session does it: nothing that is stored stands in for a method, or for the prototype.
+  const { stored } = degradation.cause instanceof ShadowRead ? degradation.cause : { stored: undefined }
+  for (const [key, value] of Object.entries(stored?.data ?? {})) if (!(key in content)) content[key] = value
+  const held = readOnly(content, refuse, (key) => {
+    if (!(key in methods) && key !== 'cookie') degradation.wasRead = true
+  })
+  return held as session.Session & Partial<session.SessionData>
+}
+
+function readOnly(content: object, refuse: () => Error, onRead?: (key: PropertyKey) => void): object {
+  const refused = (): never => {
+    throw refuse()
+  }
+  return new Proxy(content, {
+    get(target, key, receiver) {
+      onRead?.(key)
+      const value: unknown = Reflect.get(target, key, receiver)
+      return isPlain(value) ? readOnly(value, refuse) : value
+    },
+    set: refused,
+    deleteProperty: refused,
+    defineProperty: refused,
+    setPrototypeOf: refused,
+    preventExtensions: refused,
+  })
+}
+
+function isPlain(value: unknown): value is SessionData {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return Array.isArray(value) || prototype === Object.prototype || prototype === null
+}
+
+function cookieFrom(options: session.CookieOptions): object {
+  // @types/express-session declares Cookie without its constructor.
+  const Cookie = session.Cookie as unknown as new (options: session.CookieOptions) => { readonly data: object }
+  return new Cookie(options).data
+}

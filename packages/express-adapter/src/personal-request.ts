@@ -1,0 +1,56 @@
+import type { Request } from 'express'
+
+// What tells users apart. A public page that looks at one of them is not the same for everybody.
+const ofTheRequest = ['session', 'sessionID', 'user', 'cookies', 'signedCookies'] as const
+const ofTheHeaders = ['cookie', 'authorization'] as const
+
+export interface PersonalRequest {
+  /** Stops watching; true where the handler has looked at, or set, what tells users apart. */
+  stop(): boolean
+}
+
+/** Watches whether a handler looks at who is asking. */
+export function watchPersonal(req: Request): PersonalRequest {
+  let personal = false
+  const noted = (): void => {
+    personal = true
+  }
+  const watched = [
+    ...ofTheRequest.map((name) => watch(req, name, noted)),
+    ...ofTheHeaders.map((name) => watch(req.headers, name, noted)),
+  ]
+  return {
+    stop: () => {
+      for (const release of watched) release()
+      return personal
+    },
+  }
+}
+
+function watch(target: object, name: string, noted: () => void): () => void {
+  const before = Reflect.getOwnPropertyDescriptor(target, name)
+  let value: unknown = Reflect.get(target, name)
+  let present = before !== undefined
+  // A getter of somebody else's is not worth the risk of calling it out of turn.
+  if (before && !('value' in before)) return () => {}
+
+  Object.defineProperty(target, name, {
+    configurable: true,
+    enumerable: before?.enumerable ?? false,
+    get: () => {
+      noted()
+      return value
+    },
+    set: (given: unknown) => {
+      noted()
+      present = true
+      value = given
+    },
+  })
+  return () => {
+    // `delete req.session` has taken it out.
+    if (!Reflect.getOwnPropertyDescriptor(target, name)) return
+    if (!present) Reflect.deleteProperty(target, name)
+    else Object.defineProperty(target, name, { configurable: true, enumerable: true, writable: true, value })
+  }
+}

@@ -1,0 +1,58 @@
+import type { FastifyRequest } from 'fastify'
+import type { RequestSession } from './request-session.ts'
+import { sessionOf } from './session-data.ts'
+import { answer, type Callback } from './session-store.ts'
+import { SessionReadOnlyError } from './session-trouble.ts'
+
+/**
+ * Stands where the session of a request would be that could not be loaded: empty, or with what this process knew of it a
+ * moment ago. It can be read. A change throws where it is made, however deep, before the handler does more that counts on
+ * it; and it is noted, so that a handler which swallows the error cannot answer that all went well.
+ *
+ * It has no id: @fastify/session neither saves it nor touches its cookie. Logging out needs no look at the session, and
+ * goes on to `destroy`.
+ */
+export function degradedSession(state: RequestSession, destroy: () => Promise<void>): FastifyRequest['session'] {
+  const refuse = (): never => {
+    const error = new SessionReadOnlyError(state.trouble)
+    state.failed(error, true)
+    throw error
+  }
+  const refuseLater = async (): Promise<never> => refuse()
+  const methods: Readonly<Record<string, unknown>> = {
+    get: (key: string) => Reflect.get(session, key),
+    set: refuse,
+    options: refuse,
+    touch: () => {},
+    isModified: () => false,
+    isSaved: () => false,
+    save: (callback?: Callback) => answer(refuseLater(), callback),
+    reload: (callback?: Callback) => answer(Promise.reject(state.trouble), callback),
+    regenerate: (...keysAndCallback: unknown[]) =>
+      answer(
+        refuseLater(),
+        keysAndCallback.find((one): one is Callback => typeof one === 'function'),
+      ),
+    destroy: (callback?: Callback) => answer(destroy(), callback),
+  }
+  const data = state.stored ? sessionOf(state.stored) : { cookie: { originalMaxAge: null } }
+  const session = readOnly(Object.assign(Object.create(methods) as object, data), refuse, (key) => {
+    if (!(key in methods) && key !== 'cookie') state.readInVain = true
+  })
+  return session as FastifyRequest['session']
+}
+
+function readOnly(target: object, refuse: () => never, onRead?: (key: PropertyKey) => void): object {
+  return new Proxy(target, {
+    get: (of, key) => {
+      onRead?.(key)
+      const value: unknown = Reflect.get(of, key)
+      return typeof value === 'object' && value !== null && !(value instanceof Date) ? readOnly(value, refuse) : value
+    },
+    set: refuse,
+    deleteProperty: refuse,
+    defineProperty: refuse,
+    setPrototypeOf: refuse,
+    preventExtensions: refuse,
+  })
+}

@@ -1,0 +1,58 @@
+/**
+ * An error of the session layer, known by its code and never by its class: the core may be loaded twice, once by
+ * `import` and once by `require`.
+ */
+export interface SessionTrouble extends Error {
+  readonly code: string
+  readonly statusCode: number
+  /** When to come back, in seconds. */
+  readonly retryAfter?: number
+  /** Why sessions are not available: `unreachable` where Redis did not answer. */
+  readonly reason?: string
+}
+
+const unavailable = 'PLIMSOLL_SESSIONS_UNAVAILABLE'
+const gone = 'PLIMSOLL_SESSION_GONE'
+const retryAfterByDefault = 5
+
+/** Sessions cannot be read or kept now: nothing is known, and nothing was changed. */
+export function isUnavailable(error: unknown): error is SessionTrouble {
+  return codeOf(error) === unavailable
+}
+
+/** Redis did not answer in time, or not at all. */
+export function isUnreachable(error: unknown): boolean {
+  return isUnavailable(error) && error.reason === 'unreachable'
+}
+
+/** The session was destroyed or ran out while somebody held it. */
+export function isGone(error: unknown): error is SessionTrouble {
+  return codeOf(error) === gone
+}
+
+/** In whole seconds, at least one: what Retry-After is to say. */
+export function retryAfterOf(error: unknown): number {
+  const { retryAfter = retryAfterByDefault } = error as Partial<SessionTrouble>
+  return Math.max(1, Math.ceil(retryAfter))
+}
+
+/** The session of this request can be read at most: what a handler writes to it, or asks of it, cannot be kept. */
+export class SessionReadOnlyError extends Error implements SessionTrouble {
+  override readonly name = 'SessionReadOnlyError'
+  /** The same as when the core cannot reach Redis: to a client it is the same. */
+  readonly code = unavailable
+  readonly statusCode = 503
+  readonly retryAfter: number
+  readonly reason: string
+
+  /** Without a cause it is a copy, which is read only where Redis is out of reach. */
+  constructor(cause?: unknown) {
+    super('the session of this request is read-only, for sessions cannot be kept at the moment', { cause })
+    this.retryAfter = cause === undefined ? retryAfterByDefault : retryAfterOf(cause)
+    this.reason = (cause as Partial<SessionTrouble> | undefined)?.reason ?? 'unreachable'
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error ? (error as Partial<SessionTrouble>).code : undefined
+}
