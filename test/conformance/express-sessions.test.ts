@@ -3,7 +3,6 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts'
 import { type SessionService, type SessionServiceOptions, startSessionService } from '../support/session-service.ts'
-import { asCell, type OpenNight, openNight, sessionNights, sessionRowNames } from '../support/session-table.ts'
 import { type Answer, Visitor } from '../support/session-visitor.ts'
 import { until } from '../support/until.ts'
 
@@ -12,41 +11,6 @@ const versions = [5, 4] as const
 const start = (options: SessionServiceOptions): Promise<SessionService> => startSessionService(worker, options)
 
 describe.each(versions)('on Express %i', (express) => {
-  describe.each(sessionNights)('$name', (night) => {
-    let open: OpenNight
-
-    beforeAll(async () => {
-      open = await openNight(night, start, { express })
-      await open.fall()
-    })
-
-    afterAll(async () => {
-      await open.stop()
-    })
-
-    test.each(sessionRowNames)('%s', async (row) => {
-      const cell = night.cells[row]
-
-      expect(asCell(await open.ask(row), cell)).toEqual(cell)
-    })
-
-    if (!night.keeps) return
-
-    test('and nobody has lost anything once it is over', async () => {
-      const changed = night.cells['a cart change'].status === 200
-      await open.end()
-
-      const account = await open.visitor('a returning visitor asks for the account').ask('GET', '/account')
-      expect(account).toMatchObject({ status: 200, body: { cart: ['tea'] } })
-      const cart = await open.visitor('a cart change').ask('GET', '/account')
-      expect(cart).toMatchObject({ status: 200, body: { cart: changed ? ['tea', 'coffee'] : ['tea'] } })
-      await until(
-        async () => (await open.visitor('a logout').ask('GET', '/account')).status === 401,
-        'the logout has come to Redis',
-      )
-    })
-  })
-
   test('two requests that change different things both keep them, where merging was asked for', async () => {
     const redis = await startRedisServer()
     const service = await start({ redis: redis.url, express, merge: true })
