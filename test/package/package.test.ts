@@ -1,32 +1,50 @@
 import { execFile } from 'node:child_process'
-import { access, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pnpmCommand } from '../../scripts/pnpm.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const core = join(root, 'packages', 'core')
+const packages = ['core', 'express-adapter', 'fastify-adapter'] as const
+type Package = (typeof packages)[number]
 let folder: string
-let tarball: string
+const tarballs = new Map<Package, string>()
+const tarballOf = (name: Package) => tarballs.get(name) ?? `${name} was not packed`
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'package-'))
-  if (!(await exists(join(core, 'dist', 'index.js')))) await run(core, ...pnpmCommand(['build']))
-  await run(core, ...pnpmCommand(['pack', '--pack-destination', folder]))
-  const packed = (await readdir(folder)).find((name) => name.endsWith('.tgz'))
-  tarball = join(folder, packed ?? 'nothing-was-packed')
+  for (const name of packages) tarballs.set(name, await pack(name))
   await installInto(folder)
 }, 180_000)
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
+async function pack(name: Package): Promise<string> {
+  const source = join(root, 'packages', name)
+  const destination = join(folder, name)
+  await mkdir(destination)
+  if (!(await exists(join(source, 'dist', 'index.js')))) await run(source, ...pnpmCommand(['build']))
+  await run(source, ...pnpmCommand(['pack', '--pack-destination', destination]))
+  const packed = (await readdir(destination)).find((file) => file.endsWith('.tgz'))
+  return join(destination, packed ?? 'nothing was packed')
+}
+
 async function installInto(project: string): Promise<void> {
   await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'somebody', private: true }))
   const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error']
-  await run(project, 'npm', ['install', '--prefix', project, ...quiet, tarball, '@types/node@20', 'prom-client@15'])
+  const peers = [
+    'express@5',
+    'express-session@1',
+    'fastify@5',
+    '@fastify/session@11',
+    '@fastify/cookie@11',
+    'prom-client@15',
+  ]
+  const types = ['@types/node@20', '@types/express@5', '@types/express-session@1']
+  await run(project, 'npm', ['install', '--prefix', project, ...quiet, ...tarballs.values(), ...peers, ...types])
 }
 
 /** What the command printed; fails with all of it when the command fails or does not end by itself. */
@@ -68,24 +86,23 @@ const use = `
 `
 const printed = `${JSON.stringify(Array(2).fill({ key: 'tea', price: 12 }))}\n`
 
-test('publint has nothing to say', async () => {
-  expect(await run(folder, tool('publint'), ['run', tarball, '--strict'])).toContain('All good!')
-})
+describe.each(packages)('%s', (name) => {
+  test('publint has nothing to say', async () => {
+    expect(await run(folder, tool('publint'), ['run', tarballOf(name), '--strict'])).toContain('All good!')
+  })
 
-test('the types are right for import and require', async () => {
-  await run(folder, tool('attw'), [tarball, '--profile', 'node16'])
-})
+  test('the types are right for import and require', async () => {
+    await run(folder, tool('attw'), [tarballOf(name), '--profile', 'node16'])
+  })
 
-test('the tarball holds what is needed and nothing else', async () => {
-  const files = (await run(folder, 'tar', ['-tzf', tarball])).trim().split('\n')
-  const stray = files.filter(
-    (name) =>
-      !/^package\/(dist\/|monitoring\/[\w.-]+\.(yml|json)$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(
-        name,
-      ),
-  )
-  expect(stray).toEqual([])
-  expect(files).toContain('package/LICENSE')
+  test('the tarball holds what is needed and nothing else', async () => {
+    const files = (await run(folder, 'tar', ['-tzf', tarballOf(name)])).trim().split('\n')
+    const needed =
+      /^package\/(dist\/|monitoring\/[\w.-]+\.(yml|json)$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/
+    expect(files.filter((file) => !needed.test(file))).toEqual([])
+    expect(files).toContain('package/LICENSE')
+    expect(files).toContain('package/README.md')
+  })
 })
 
 test('import from an ES module, and the process ends by itself', async () => {
@@ -177,4 +194,101 @@ test.each(['mts', 'cts'])('TypeScript infers the value from load in a .%s file',
   await writeFile(join(folder, file), source)
   const options = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--types', 'node', '--target', 'es2022']
   await run(folder, tool('tsc'), [...options, '--module', 'node16', '--moduleResolution', 'node16', file])
+})
+
+const servePages = `
+  const sessions = createSessions({ name: 'somebody', redis: 'redis://127.0.0.1:1' })
+  const cache = createCache({ name: 'somebody' })
+  const responses = createResponseCache(cache, { name: 'pages', hosts: ['127.0.0.1'] })
+  const cookie = { maxAge: 60_000 }
+  const secret = 'a secret that is long enough for @fastify/session'
+`
+
+const onExpress = `
+  const app = express()
+  app.use(plimsollSession(sessions, { secret, cookie }))
+  app.get('/', responseCache(responses, { ttl: '1m' }), (req, res) => res.send('hello'))
+  const server = app.listen(0, '127.0.0.1', async () => {
+    const reply = await fetch('http://127.0.0.1:' + server.address().port)
+    console.log(reply.status, await reply.text())
+    server.close()
+    await Promise.all([sessions.close(), cache.close()])
+  })
+`
+
+const onFastify = `
+  const app = fastify()
+  await app.register(fastifyCookie)
+  await app.register(plimsoll, { cache, sessions, responses, session: { secret, cookie } })
+  app.get('/', { config: { cache: { ttl: '1m' } } }, async () => 'hello')
+  const reply = await app.inject('/')
+  console.log(reply.statusCode, reply.body)
+  await app.close()
+  await Promise.all([sessions.close(), cache.close()])
+`
+
+const imports = {
+  express: [
+    ['createCache', '@plimsoll/core'],
+    ['createSessions', '@plimsoll/core/session'],
+    ['createResponseCache', '@plimsoll/core/http'],
+    ['plimsollSession, responseCache', '@plimsoll/express-adapter'],
+  ],
+  fastify: [
+    ['createCache', '@plimsoll/core'],
+    ['createSessions', '@plimsoll/core/session'],
+    ['createResponseCache', '@plimsoll/core/http'],
+    ['plimsoll', '@plimsoll/fastify-adapter'],
+  ],
+} as const
+
+const frameworks = {
+  express: { serve: onExpress, defaults: [['express', 'express']] },
+  fastify: {
+    serve: onFastify,
+    defaults: [
+      ['fastify', 'fastify'],
+      ['fastifyCookie', '@fastify/cookie'],
+    ],
+  },
+} as const
+
+describe.each(['express', 'fastify'] as const)('a service on %s that has no Redis answers', (framework) => {
+  const { serve, defaults } = frameworks[framework]
+
+  test('as an ES module', async () => {
+    const lines = [
+      ...imports[framework].map(([names, from]) => `import { ${names} } from '${from}'`),
+      ...defaults.map(([name, from]) => `import ${name} from '${from}'`),
+    ]
+    await writeFile(join(folder, `${framework}.mjs`), [...lines, servePages, serve].join('\n'))
+    expect(await run(folder, process.execPath, [`${framework}.mjs`])).toBe('200 hello\n')
+  })
+
+  test('in CommonJS', async () => {
+    const lines = [
+      ...imports[framework].map(([names, from]) => `const { ${names} } = require('${from}')`),
+      ...defaults.map(([name, from]) => `const ${name} = require('${from}')`),
+    ]
+    const main = `async function main() {${servePages}${serve}}\nmain()`
+    await writeFile(join(folder, `${framework}.cjs`), [...lines, main].join('\n'))
+    expect(await run(folder, process.execPath, [`${framework}.cjs`])).toBe('200 hello\n')
+  })
+
+  test.each(['mts', 'cts'])('and compiles in a .%s file', async (extension) => {
+    const file = `${framework}.${extension}`
+    const lines = [
+      ...imports[framework].map(([names, from]) => `import { ${names} } from '${from}'`),
+      ...defaults.map(([name, from]) =>
+        extension === 'cts' && name !== 'fastify'
+          ? `import ${name} = require('${from}')`
+          : `import ${name} from '${from}'`,
+      ),
+    ]
+    const typed = serve.replace('server.address().port', '(server.address() as { port: number }).port')
+    const main = `export async function main() {${servePages}${typed}}`
+    await writeFile(join(folder, file), [...lines, main].join('\n'))
+    const options = ['--noEmit', '--strict', '--skipLibCheck', '--types', 'node', '--target', 'es2022']
+    await run(folder, tool('tsc'), [...options, '--module', 'node16', '--moduleResolution', 'node16', file])
+  })
 })

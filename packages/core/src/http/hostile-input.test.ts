@@ -5,6 +5,7 @@ import { parseCacheControl } from './cache-control.ts'
 import { parseHttpDate } from './http-date.ts'
 import { StoredReply, Unshared, VariantRegister, Variants } from './stored.ts'
 import { storedCodec } from './stored-codec.ts'
+import { newVariants, variantHash } from './variants.ts'
 
 const names = fc.oneof(
   fc.constantFrom(
@@ -89,6 +90,17 @@ describe('headers of any kind', () => {
       parseCacheControl(piece.repeat(50_000))
       expect(process.cpuUsage().user - started).toBeLessThan(2_000_000)
     }
+  })
+
+  // In the square of its length each of these would take longer than any test may.
+  test('a gap of any length is read once', () => {
+    const gap = ' '.repeat(1_000_000)
+    expect(parseCacheControl(`max-age=1,${gap}"`)).toBeUndefined()
+    const variants = newVariants(['accept-language'])
+    const hashOf = (line: string) => variantHash(variants, new Map([['accept-language', line]]))
+    expect(hashOf(`de${gap},en`)).toBe(hashOf('de, en'))
+    expect(hashOf(`de${gap}en`)).not.toBe(hashOf('deen'))
+    expect(hashOf(`de${gap.replaceAll(' ', ',')}en`)).toBe(hashOf('de,en'))
   })
 
   test('a date is a date or none', () => {

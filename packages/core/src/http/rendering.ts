@@ -1,5 +1,6 @@
 import type { Namespace } from '../namespace.ts'
 import type { HandedLoad } from './handover.ts'
+import { KeyFailedError } from '../read/source.ts'
 import type { Question } from './question.ts'
 import { type CachedReply, said, toReply, toStoredReply } from './replies.ts'
 import type { HandlerReply } from './request-facts.ts'
@@ -39,8 +40,6 @@ const failures = new Set([500, 502, 503, 504])
 /** A list of variants outlives them, or their turn to be rendered anew would come together with its own. */
 const listLife = { factor: 4, least: 600_000 }
 
-class RenderingFailedError extends Error {}
-
 /** Takes the handler's reply: decides whether others may have it, and ends the load that they wait for. Never throws. */
 export function settleRendering(parts: RenderingParts, reply: HandlerReply | undefined): Settled {
   const { load, namespace, question } = parts
@@ -49,7 +48,8 @@ export function settleRendering(parts: RenderingParts, reply: HandlerReply | und
     if (reply === undefined || failures.has(reply.status)) {
       const instead = olderReply(load, question, now)
       if (instead !== undefined) {
-        load.fail(new RenderingFailedError())
+        // One bad page, or a client that went away, must not take the others out of the cache.
+        load.fail(new KeyFailedError())
         return { headers: {}, instead }
       }
     }

@@ -76,6 +76,20 @@ describe('one rendering', () => {
     await clock.advance(1_000)
     expect(await send({}, {})).toMatchObject({ by: 'handler', body: 'page 2' })
   })
+
+  test('that fails, on however many pages, leaves the other pages as they are', async () => {
+    const { clock, send } = openService()
+    const targets = ['/healthy', ...Array.from({ length: 30 }, (_, index) => `/bad/${index}`)]
+    const headers = { 'cache-control': 'max-age=10, stale-if-error=3600' }
+    for (const target of targets) await send({ target }, { headers })
+    await clock.advance(11_000)
+    for (const target of targets.slice(1)) {
+      expect(await send({ target }, 'fails')).toMatchObject({ by: 'handler', status: 200 })
+    }
+    expect(await send({ target: '/healthy' }, { body: 'anew' })).toMatchObject({ by: 'handler', body: 'anew' })
+    expect(await send({ target: '/new' })).toMatchObject({ by: 'handler' })
+    expect(await send({ target: '/new' })).toMatchObject({ by: 'cache' })
+  })
 })
 
 describe('a closed cache', () => {

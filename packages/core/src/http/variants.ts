@@ -25,10 +25,10 @@ function normalised(name: string, line: string | undefined): string | null {
   if (line === undefined) return null
   const text = line.trim()
   if (!caseless.has(name)) return text
-  return text
-    .toLowerCase()
-    .replace(/\s*([,;=])\s*/g, '$1')
-    .replace(/^,+|,+$/g, '')
+  // No pattern that looks for spaces before a separator: a hostile header would have it try each of them anew.
+  const parts = text.toLowerCase().split(/([,;=])/)
+  const members = parts.map((part) => part.trim()).join('').split(',')
+  return members.filter((member) => member !== '').join(',')
 }
 
 /**

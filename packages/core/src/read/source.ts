@@ -3,6 +3,15 @@ import type { Clock } from '../clock.ts'
 import { CacheClosedError, LoadTimeoutError, SourceOverloadedError, SourceUnavailableError } from '../errors.ts'
 import { Bulkhead } from './bulkhead.ts'
 
+/** Thrown by a load whose failure says nothing of the other keys: the breaker does not count it. */
+export class KeyFailedError extends Error {}
+
+/** Whether an error says that the source as a whole is in trouble. */
+function isTrouble(error: unknown): boolean {
+  const turnedAway = error instanceof SourceOverloadedError || error instanceof CacheClosedError
+  return !turnedAway && !(error instanceof KeyFailedError)
+}
+
 /** The guard round a source of truth: bulkhead, breaker, and a deadline that covers the waiting too. */
 export class Source {
   readonly bulkhead: Bulkhead
@@ -25,7 +34,7 @@ export class Source {
       // Ten in a row and not three, each of another key or another second: see `run`.
       consecutiveFailures: 10,
       resetAfter: 1_000,
-      isTrouble: (error) => !(error instanceof SourceOverloadedError) && !(error instanceof CacheClosedError),
+      isTrouble,
       onTransition,
     })
   }
