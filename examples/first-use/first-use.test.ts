@@ -13,12 +13,12 @@ async function run(environment: NodeJS.ProcessEnv, file = 'shop.ts'): Promise<st
   return stdout
 }
 
-test.each(['shop.ts', 'watched.ts'])('the README shows what runs here: %s', async (file) => {
+test.each(['shop.ts', 'watched.ts', 'sessions.ts'])('the README shows what runs here: %s', async (file) => {
   const readme = await readFile(`${folder}../../README.md`, 'utf8')
   const [, after = ''] = readme.split(`<!-- examples/first-use/${file} -->\n\`\`\`ts\n`)
   const shown = after.slice(0, after.indexOf('```'))
   const body = shown.slice(shown.indexOf('\n\n')).trim()
-  expect(body).toContain('createCache')
+  expect(body).toMatch(/create(Cache|Sessions)/)
   expect(await readFile(`${folder}${file}`, 'utf8')).toContain(body)
 })
 
@@ -35,6 +35,17 @@ test('with Redis it answers and ends by itself', async () => {
   } finally {
     await redis.stop()
   }
+})
+
+test('sessions log in where there is a Redis, and say when to come back where there is none', async () => {
+  const redis = await startRedisServer()
+  const environment = { SESSION_REDIS_URL: redis.url, SESSION_SECRET: 'for a test' }
+  try {
+    expect(await run(environment, 'sessions.ts')).toBe('login 303 null\ncart 200 []\n')
+  } finally {
+    await redis.stop()
+  }
+  expect(await run(environment, 'sessions.ts')).toMatch(/^login 503 [1-5]\ncart 401/)
 })
 
 test('with Redis it says what is wrong with it, in words and in metrics', async () => {

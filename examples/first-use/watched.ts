@@ -3,10 +3,10 @@ import { collectMetrics } from '@plimsoll/core/metrics'
 import { register } from 'prom-client'
 
 const cache = createCache({ name: 'shop', redis: process.env.REDIS_URL, memoryLimit: '64Mi' }) // of Redis' container
-const sessions = cache.namespace({ name: 'session', ttl: '30m', priority: 'essential' }) // the last to be refused
+const carts = cache.namespace({ name: 'cart', ttl: '30m', priority: 'essential' }) // the last to be refused
 collectMetrics(cache) // on prom-client's registry; alert rules and a dashboard come with the package
 
-await sessions.set('s-1', { user: 'u-1' })
+await carts.set('c-1', ['anchor'])
 while (process.env.REDIS_URL !== undefined && cache.health().findings.length === 0) {
   await new Promise((resolve) => setTimeout(resolve, 50))
 }
