@@ -104,10 +104,7 @@ export class Sessions {
     try {
       return await saving.update(target, { data, user, ttl }, held, allowed)
     } catch (error) {
-      // Nobody need have ended what a Redis that came back empty does not have: to look for it tells the two apart.
-      if (error instanceof SessionGoneError && !this.#parts.ending.hasEnded(target.handle))
-        await this.#find(target, allowed)
-      throw error
+      throw error instanceof SessionGoneError ? await this.#goneOrLost(target, allowed) : error
     }
   }
 
@@ -181,7 +178,7 @@ export class Sessions {
     try {
       const wasThere = await ending.endNow({ ...before, user: undefined }, budget)
       // Whoever has ended all sessions of the user until now may not have seen the new one.
-      if (!isLogin && !wasThere) throw new SessionGoneError()
+      if (!isLogin && !wasThere) throw await this.#goneOrLost(before, budget)
     } catch (error) {
       ending.endUnawaited({ ...after, user: stored.user })
       throw error
@@ -314,6 +311,17 @@ export class Sessions {
       if (left === undefined) throw error
       return left
     }
+  }
+
+  /** Nobody need have ended what a Redis that came back empty does not have: to look for it tells the two apart. */
+  async #goneOrLost(target: Target, budget: Budget): Promise<Error> {
+    try {
+      if (!this.#parts.ending.hasEnded(target.handle)) await this.#find(target, budget)
+    } catch (error) {
+      if (error instanceof SessionsUnavailableError) return error
+      throw error
+    }
+    return new SessionGoneError()
   }
 
   #open(handle: string, record: LivingRecord, readOnly = false): StoredSession | undefined {
