@@ -13,6 +13,7 @@ import { createSessions, type SessionsOptions } from '../../packages/core/src/se
 import * as onExpress from '../../packages/express-adapter/src/index.ts'
 import * as onFastify from '../../packages/fastify-adapter/src/index.ts'
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 
 const secret = 'one secret for the service that was and the service that will be'
 const hour = 3_600_000
@@ -106,16 +107,18 @@ async function expressBefore(store: unknown): Promise<Service> {
   return serve(app)
 }
 
-function takeOver(options: Partial<SessionsOptions> = {}) {
-  const settings = { name: 'migrated', redis: redis.url, connectRedisPrefix: 'sess:' }
+async function takeOver(options: Partial<SessionsOptions> = {}) {
+  const settings = { name: 'migrated', redis: redis.url, connectRedisPrefix: 'sess:', commandTimeout: 5_000 }
   const sessions = createSessions({ ...settings, userOf: ({ user }) => user as string | undefined, ...options })
   open.push(() => sessions.close())
+  // Until Redis was looked at, a session that is not there may be one that was lost.
+  await until(() => Object.keys(sessions.health().targets['main']?.nodes ?? {}).length === 1, 'Redis was looked at')
   return sessions
 }
 
 async function expressAfter(): Promise<Service> {
   const app = express()
-  app.use(onExpress.plimsollSession(takeOver(), { secret, cookie: { maxAge: hour } }))
+  app.use(onExpress.plimsollSession(await takeOver(), { secret, cookie: { maxAge: hour } }))
   routes(app)
   app.post('/logout', async (req, res) => {
     await onExpress.logoutSession(req)
@@ -159,7 +162,10 @@ async function fastifyBefore(store: unknown): Promise<Service> {
 async function fastifyAfter(): Promise<Service> {
   const app = fastify()
   await app.register(fastifyCookie)
-  await app.register(onFastify.plimsoll, { sessions: takeOver(), session: { secret, cookie: fastifyCookieOptions } })
+  await app.register(onFastify.plimsoll, {
+    sessions: await takeOver(),
+    session: { secret, cookie: fastifyCookieOptions },
+  })
   app.post('/logout', async (request, reply) => {
     await onFastify.logoutSession(request, reply)
     return {}
@@ -220,7 +226,7 @@ describe.each(frameworks)('on $name', ({ old: openOld, current: openCurrent }) =
 })
 
 test('what is no session of connect-redis, or has no end, is none', async () => {
-  const sessions = takeOver()
+  const sessions = await takeOver()
   await ioredis.set('sess:without-end', JSON.stringify({ user: 'anna', cookie: {} }))
   await ioredis.set('sess:no-json', '{"user":', 'PX', hour)
   await ioredis.set('sess:no-object', '"anna"', 'PX', hour)
@@ -229,7 +235,7 @@ test('what is no session of connect-redis, or has no end, is none', async () => 
 })
 
 test('its time to live is taken over to the millisecond', async () => {
-  const sessions = takeOver()
+  const sessions = await takeOver()
   await ioredis.set('sess:short', JSON.stringify({ user: 'anna', cookie: {} }), 'PX', 60_000)
   const before = Date.now()
   const found = await sessions.load('short')
