@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Times } from '../entry/envelope.ts'
 import { freezeDeeply } from './freeze.ts'
 import { hashOf } from './frequency-sketch.ts'
+import { HotKeys } from './hot-keys.ts'
 import { leastOf, lookedAt, RetentionDuel } from './retention.ts'
 import { sizeOf, sizeOfString } from './size-of.ts'
 
@@ -63,8 +64,8 @@ export class LocalTier {
     return this.#namespaces.reduce((sum, namespace) => sum + namespace.size, 0)
   }
 
-  namespace<V>(clock: Clock, clone: boolean): LocalNamespace<V> {
-    const namespace = new LocalNamespace<V>(this, clock, clone)
+  namespace<V>(clock: Clock, clone: boolean, hotKeys = new HotKeys(clock)): LocalNamespace<V> {
+    const namespace = new LocalNamespace<V>(this, clock, clone, hotKeys)
     this.#namespaces.push(namespace as LocalNamespace<unknown>)
     return namespace
   }
@@ -97,20 +98,23 @@ export class LocalNamespace<V> {
   readonly #tier: LocalTier
   readonly #clock: Clock
   readonly #clone: boolean
+  readonly #hotKeys: HotKeys
   readonly #entries: LRUCache<string, LocalEntry<V>>
   /** Undefined until an entry had to give way: what fits needs no choice. */
   #duel: RetentionDuel | undefined
   #epoch = 0
+  #untilNoted = 1
   hits = 0
   evictions = 0
   /** Entries that were dropped because another process wrote their key, and those that writes may have been missed for. */
   invalidated = 0
   doubted = 0
 
-  constructor(tier: LocalTier, clock: Clock, clone: boolean) {
+  constructor(tier: LocalTier, clock: Clock, clone: boolean, hotKeys: HotKeys) {
     this.#tier = tier
     this.#clock = clock
     this.#clone = clone
+    this.#hotKeys = hotKeys
     this.#entries = new LRUCache<string, LocalEntry<V>>({
       // The tier sees to the bound, for which entry gives way is its choice: here is room for one more.
       maxSize: tier.maxBytes + Math.floor(tier.maxBytes / largestShare),
@@ -137,6 +141,8 @@ export class LocalNamespace<V> {
     if (entry === undefined || entry.epoch !== this.#epoch || this.#clock.now() >= entry.quietUntil) return undefined
     this.hits += 1
     entry.hits += 1
+    this.#untilNoted -= 1
+    if (this.#untilNoted === 0) this.#untilNoted = this.#hotKeys.noteHit(key)
     if (this.#duel !== undefined && (entry.hash & this.#duel.sampleMask) === 0) noteHit(entry, this.#duel)
     if (entry.cloned) return Promise.resolve(structuredClone(entry.value))
     entry.promise ??= Promise.resolve(entry.value)
