@@ -7,8 +7,10 @@ export interface HotKey {
   readonly share: number
 }
 
-// A hit costs less than noting it, so few are noted; a read beyond the local tier costs much more.
-const meanGap = { hit: 64, read: 8 } as const
+// Enough to tell a share of one per cent from one of two; more of them would only cost.
+const enoughNotes = 1_000
+const gaps = { hit: { first: 64, least: 4 }, read: { first: 8, least: 1 } }
+const longestGap = 65_536
 const windowLength = 10_000
 const mostCounted = 128
 
@@ -27,26 +29,25 @@ export class HotKeys {
   readonly #clock: Clock
   #current: Window | undefined
   #previous: Window | undefined
+  readonly #hits = new Gap(gaps.hit)
+  readonly #reads = new Gap(gaps.read)
   #untilRead = 1
-  // Any fixed start will do: what matters is that the gaps have no period in common with the traffic.
-  #state = 0x2545f491
-
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   /** Notes a hit of the local tier; answers after how many hits it wants the next one. */
   noteHit(key: string): number {
-    this.#note(key, meanGap.hit)
-    return this.#gap(meanGap.hit)
+    this.#note(key, this.#hits.mean)
+    return this.#hits.next()
   }
 
   /** A request that the local tier did not answer. */
   noteRead(key: string): void {
     this.#untilRead -= 1
     if (this.#untilRead > 0) return
-    this.#untilRead = this.#gap(meanGap.read)
-    this.#note(key, meanGap.read)
+    this.#note(key, this.#reads.mean)
+    this.#untilRead = this.#reads.next()
   }
 
   /** The hottest first. */
@@ -92,16 +93,42 @@ export class HotKeys {
     // A clock that was set back begins anew, too.
     if (current !== undefined && now >= current.startedAt && now - current.startedAt < windowLength) return current
     const justEnded = current !== undefined && now >= current.startedAt && now - current.startedAt < 2 * windowLength
+    this.#hits.windowEnded()
+    this.#reads.windowEnded()
     this.#previous = justEnded ? current : undefined
     this.#current = { startedAt: now, counts: new Map(), total: 0 }
     return this.#current
   }
+}
+
+/** How many requests pass between two that are noted: about so many that a window has enough notes, whatever the traffic. */
+class Gap {
+  mean: number
+  readonly #least: number
+  #notes = 0
+  // Any start will do: what matters is that the gaps have no period in common with the traffic.
+  #state = 0x2545f491
+
+  constructor({ first, least }: { readonly first: number; readonly least: number }) {
+    this.mean = first
+    this.#least = least
+  }
 
   /** 1 to twice the mean, less 1: xorshift. */
-  #gap(mean: number): number {
+  next(): number {
+    this.#notes += 1
+    if (this.#notes >= enoughNotes) {
+      this.#notes = 0
+      this.mean = Math.min(longestGap, this.mean * 2)
+    }
     this.#state ^= this.#state << 13
     this.#state ^= this.#state >>> 17
     this.#state ^= this.#state << 5
-    return 1 + ((this.#state >>> 0) % (2 * mean - 1))
+    return 1 + ((this.#state >>> 0) % (2 * this.mean - 1))
+  }
+
+  windowEnded(): void {
+    if (this.#notes < enoughNotes / 2) this.mean = Math.max(this.#least, this.mean / 2)
+    this.#notes = 0
   }
 }
