@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { BreakerState } from './breaker/breaker.ts'
 import { ClientView } from './client-view.ts'
 import { sleep } from './clock.ts'
-import { CacheClosedError, InvalidOptionsError } from './errors.ts'
+import { CacheClosedError, InvalidArgumentError, InvalidOptionsError } from './errors.ts'
 import { diagnose } from './findings/diagnose.ts'
 import { type Finding, severities } from './findings/finding.ts'
 import { FindingLog } from './findings/finding-log.ts'
@@ -26,6 +26,16 @@ export interface CacheEvents {
 export interface GetOrSetOptions<V> extends Omit<GetOptions<V>, 'load'> {
   key: string
   load: NonNullable<GetOptions<V>['load']>
+}
+
+/** A key that is asked for more than others; see `cache.hotKeys()`. */
+export interface HotKey {
+  readonly namespace: string
+  /** The key itself with `showKeys`, else the first 12 digits of its SHA-256. */
+  readonly key: string
+  readonly perSecond: number
+  /** Of all requests of its namespace in this process: 0 to 1. */
+  readonly share: number
 }
 
 /** Holds what `getOrSet` keeps; no name that a namespace can be given. */
@@ -158,6 +168,27 @@ export class Cache {
       namespaces: Object.fromEntries([...this.#namespaces].map(([name, { statistics }]) => [name, statistics])),
       targets: Object.fromEntries(this.#links.map((link) => [link.target, link.statistics])),
     }
+  }
+
+  /**
+   * The keys that this process is asked for most, over all namespaces, from a sample of the last 10 to 20 seconds.
+   * Nothing is asked of Redis. Keys may tell of people, so they are shown as hashes unless asked for.
+   *
+   * @param options `limit`: 1 to 100, default 20
+   * @throws InvalidArgumentError
+   */
+  hotKeys({ limit = 20, showKeys = false }: { limit?: number; showKeys?: boolean } = {}): HotKey[] {
+    if (!Number.isInteger(limit) || limit < 1 || limit > 100) {
+      throw new InvalidArgumentError('limit', 'expected a whole number from 1 to 100')
+    }
+    return [...this.#namespaces.values()]
+      .flatMap(({ name, hotKeys }) => hotKeys.top(limit).map((hot) => ({ namespace: name, ...hot })))
+      .sort((left, right) => right.perSecond - left.perSecond)
+      .slice(0, limit)
+      .map((hot) => ({
+        ...hot,
+        key: showKeys ? hot.key : createHash('sha256').update(hot.key).digest('hex').slice(0, 12),
+      }))
   }
 
   on<E extends keyof CacheEvents>(event: E, listener: (...args: CacheEvents[E]) => void): this {

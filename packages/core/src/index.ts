@@ -1,5 +1,5 @@
 export type { BreakerState } from './breaker/breaker.ts'
-export { type Cache, type CacheEvents, createCache, type GetOrSetOptions } from './cache.ts'
+export { type Cache, type CacheEvents, createCache, type GetOrSetOptions, type HotKey } from './cache.ts'
 export type { Clock, Random } from './clock.ts'
 export {
   CacheClosedError,

@@ -3,6 +3,7 @@ import { Fences } from './coherence/fences.ts'
 import { createCodec } from './entry/codec.ts'
 import { assertKey, createKeySpace } from './entry/key.ts'
 import { CacheClosedError, InvalidArgumentError, LoadTimeoutError } from './errors.ts'
+import { HotKeys } from './local/hot-keys.ts'
 import { LocalKeeper } from './local/local-keeper.ts'
 import type { LocalNamespace, LocalTier } from './local/local-tier.ts'
 import type { Logger } from './options/logger.ts'
@@ -56,6 +57,8 @@ export class Namespace<V> implements LinkedNamespace {
   readonly account: Account | undefined
   /** @internal The Redis that it is on. */
   readonly link: RedisLink | undefined
+  /** @internal What it is asked for most. */
+  readonly hotKeys: HotKeys
   readonly #local: LocalNamespace<V> | undefined
   readonly #settings: NamespaceSettings<V>
   readonly #source: Source
@@ -81,7 +84,8 @@ export class Namespace<V> implements LinkedNamespace {
     this.#settings = settings
     this.#source = source
     this.#clock = clock
-    this.#local = local === false ? undefined : tier?.namespace<V>(clock, local.clone)
+    this.hotKeys = new HotKeys(clock)
+    this.#local = local === false ? undefined : tier?.namespace<V>(clock, local.clone, this.hotKeys)
     const codec = createCodec(policy, settings.schema, warnOfSize(name, logger))
     const keys = createKeySpace(cacheName, name, schemaVersion)
     const keeper = new LocalKeeper(
@@ -306,6 +310,7 @@ export class Namespace<V> implements LinkedNamespace {
 
   #start(key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): Promise<V | undefined> {
     if (this.#closed) return Promise.reject(new CacheClosedError())
+    this.hotKeys.noteRead(key)
     return this.#reading.get(key, call, fetch)
   }
 

@@ -2,6 +2,9 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { Times } from '../entry/envelope.ts'
 import { freezeDeeply } from './freeze.ts'
+import { hashOf } from './frequency-sketch.ts'
+import { HotKeys } from './hot-keys.ts'
+import { leastOf, lookedAt, RetentionDuel } from './retention.ts'
 import { sizeOf, sizeOfString } from './size-of.ts'
 
 /** The times of a local entry: those of the value, and those that hold for this process. */
@@ -20,6 +23,10 @@ export interface LocalEntry<V> extends LocalTimes {
   readonly cloned: boolean
   /** The trust epoch in which it was put; an entry of an earlier one is only a stale reserve. */
   readonly epoch: number
+  readonly hash: number
+  /** How often it was asked for since it was put, or last spared; `counted` of them are in the sketch. */
+  hits: number
+  counted: number
 }
 
 // An entry object with its promise and its slots in lru-cache's map and lists, measured at 300 to 400 bytes.
@@ -32,9 +39,13 @@ const garbageFactor = 2.5
 /** One value must not empty the tier. */
 const largestShare = 8
 
+// How many evictions pass before the trial of retentions is told of another size.
+const resizedAfter = 256
+
 /**
- * The in-process tier of one cache: an LRU per namespace under one bound in bytes. Where the bound is hit, the
- * namespace that holds the most gives way, so that a flood in one does not wash out the others.
+ * The in-process tier of one cache: its namespaces under one bound in bytes. Where the bound is hit, the namespace that
+ * holds the most gives way, so that a flood in one does not wash out the others; which of its entries is told by the
+ * retention that serves its traffic best.
  */
 export class LocalTier {
   readonly maxBytes: number
@@ -53,8 +64,8 @@ export class LocalTier {
     return this.#namespaces.reduce((sum, namespace) => sum + namespace.size, 0)
   }
 
-  namespace<V>(clock: Clock, clone: boolean): LocalNamespace<V> {
-    const namespace = new LocalNamespace<V>(this, clock, clone)
+  namespace<V>(clock: Clock, clone: boolean, hotKeys = new HotKeys(clock)): LocalNamespace<V> {
+    const namespace = new LocalNamespace<V>(this, clock, clone, hotKeys)
     this.#namespaces.push(namespace as LocalNamespace<unknown>)
     return namespace
   }
@@ -67,7 +78,7 @@ export class LocalTier {
       for (const namespace of this.#namespaces) {
         if (largest === undefined || namespace.bytes > largest.bytes) largest = namespace
       }
-      const freed = largest?.evictOldest() ?? 0
+      const freed = largest?.evictOne() ?? 0
       if (freed === 0) return
       this.#bytes -= freed
     }
@@ -87,24 +98,27 @@ export class LocalNamespace<V> {
   readonly #tier: LocalTier
   readonly #clock: Clock
   readonly #clone: boolean
+  readonly #hotKeys: HotKeys
   readonly #entries: LRUCache<string, LocalEntry<V>>
+  /** Undefined until an entry had to give way: what fits needs no choice. */
+  #duel: RetentionDuel | undefined
   #epoch = 0
+  #untilNoted = 1
   hits = 0
   evictions = 0
   /** Entries that were dropped because another process wrote their key, and those that writes may have been missed for. */
   invalidated = 0
   doubted = 0
 
-  constructor(tier: LocalTier, clock: Clock, clone: boolean) {
+  constructor(tier: LocalTier, clock: Clock, clone: boolean, hotKeys: HotKeys) {
     this.#tier = tier
     this.#clock = clock
     this.#clone = clone
+    this.#hotKeys = hotKeys
     this.#entries = new LRUCache<string, LocalEntry<V>>({
-      maxSize: tier.maxBytes,
+      // The tier sees to the bound, for which entry gives way is its choice: here is room for one more.
+      maxSize: tier.maxBytes + Math.floor(tier.maxBytes / largestShare),
       maxEntrySize: Math.floor(tier.maxBytes / largestShare),
-      dispose: (_entry, _key, reason) => {
-        if (reason === 'evict') this.evictions += 1
-      },
     })
   }
 
@@ -126,6 +140,10 @@ export class LocalNamespace<V> {
     const entry = this.#entries.get(key)
     if (entry === undefined || entry.epoch !== this.#epoch || this.#clock.now() >= entry.quietUntil) return undefined
     this.hits += 1
+    entry.hits += 1
+    this.#untilNoted -= 1
+    if (this.#untilNoted === 0) this.#untilNoted = this.#hotKeys.noteHit(key)
+    if (this.#duel !== undefined && (entry.hash & this.#duel.sampleMask) === 0) noteHit(entry, this.#duel)
     if (entry.cloned) return Promise.resolve(structuredClone(entry.value))
     entry.promise ??= Promise.resolve(entry.value)
     return entry.promise
@@ -153,6 +171,9 @@ export class LocalNamespace<V> {
    */
   set(key: string, value: V | undefined, times: LocalTimes, trusted = true): void {
     const cloned = this.#clone || !freezeDeeply(value)
+    const replaced = this.#entries.peek(key)
+    const hash = replaced?.hash ?? hashOf(key)
+    if (this.#duel !== undefined) noteMiss(hash, this.#duel)
     const entry: LocalEntry<V> = {
       storedAt: times.storedAt,
       quietUntil: times.quietUntil,
@@ -164,6 +185,9 @@ export class LocalNamespace<V> {
       promise: undefined,
       cloned,
       epoch: trusted ? this.#epoch : this.#epoch - 1,
+      hash,
+      hits: replaced?.hits ?? 0,
+      counted: replaced?.counted ?? 0,
     }
     const before = this.#entries.calculatedSize
     this.#entries.set(key, entry, { size: Math.ceil(garbageFactor * (entryBytes + sizeOfString(key) + sizeOf(value))) })
@@ -195,9 +219,70 @@ export class LocalNamespace<V> {
   }
 
   /** @internal Answers the bytes freed; the tier books them. */
-  evictOldest(): number {
+  evictOne(): number {
     const before = this.#entries.calculatedSize
-    if (this.#entries.pop() === undefined) return 0
+    this.#duel ??= new RetentionDuel()
+    if (this.evictions++ % resizedAfter === 0) this.#duel.resize(this.#entries.size)
+    if (this.#duel.best === 'recency') this.#evictOldest(this.#duel)
+    else if (this.#duel.best === 'hits') this.#evictUnhit(this.#duel)
+    else this.#evictLeastFrequent(this.#duel)
     return before - this.#entries.calculatedSize
   }
+
+  #evictOldest(duel: RetentionDuel): void {
+    const entry = this.#entries.pop()
+    if (entry !== undefined) count(entry, duel)
+  }
+
+  #evictUnhit(duel: RetentionDuel): void {
+    const now = this.#clock.now()
+    for (const [key, entry] of this.#oldest()) {
+      if (entry.hits === 0 || now >= entry.expiresAt) {
+        this.#entries.delete(key)
+        return
+      }
+      count(entry, duel)
+      entry.hits >>= 1
+      entry.counted = entry.hits
+      // To the front of the line.
+      this.#entries.get(key)
+    }
+    this.#evictOldest(duel)
+  }
+
+  #evictLeastFrequent(duel: RetentionDuel): void {
+    const now = this.#clock.now()
+    const oldest = this.#oldest().map(([key, entry]) => {
+      count(entry, duel)
+      return { key, frequency: now >= entry.expiresAt ? -1 : duel.sketch.estimate(entry.hash) }
+    })
+    const least = leastOf(oldest)
+    if (least === undefined) return
+    for (const { key, frequency } of oldest) if (frequency > least.frequency) this.#entries.get(key)
+    this.#entries.delete(least.key)
+  }
+
+  #oldest(): [string, LocalEntry<V>][] {
+    const oldest: [string, LocalEntry<V>][] = []
+    for (const [key, entry] of this.#entries.rentries()) {
+      if (oldest.push([key as string, entry as LocalEntry<V>]) === lookedAt) break
+    }
+    return oldest
+  }
+}
+
+/** Hits are counted where they happen, and come into the sketch when somebody asks it. */
+function count(entry: LocalEntry<unknown>, duel: RetentionDuel): void {
+  if (entry.hits > entry.counted) duel.sketch.add(entry.hash, entry.hits - entry.counted)
+  entry.counted = entry.hits
+}
+
+function noteHit(entry: LocalEntry<unknown>, duel: RetentionDuel): void {
+  count(entry, duel)
+  duel.note(entry.hash)
+}
+
+function noteMiss(hash: number, duel: RetentionDuel): void {
+  duel.sketch.add(hash)
+  if ((hash & duel.sampleMask) === 0) duel.note(hash)
 }
