@@ -35,6 +35,8 @@ const unnamed = '~'
 const main = 'main'
 /** How long `close` waits for a `save` that has begun. */
 const longestSave = 5_000
+/** How long `close` saves what was written behind. What is left waits in Redis for another process. */
+const longestDrain = 5_000
 
 /** A cache: its local tier, its Redis, and the namespaces on them. Made by `createCache`. */
 export class Cache {
@@ -171,6 +173,7 @@ export class Cache {
     while (within(commandTimeout * 2) && all.some((namespace) => namespace.busy)) await sleep(clock, 5)
     // A save under way must still tell the others, who would keep the older value for its whole ttl.
     while (within(longestSave) && all.some((namespace) => namespace.writing)) await sleep(clock, 5)
+    await Promise.all(all.map((namespace) => namespace.behind?.close(longestDrain)))
     await Promise.all(this.#links.map((link) => link.pending.lastAttempt()))
     for (const link of this.#links) link.close()
     this.#tier?.clear()
@@ -222,6 +225,7 @@ export class Cache {
           redisBytes,
           redisShare: all === 0 ? 0 : redisBytes / all,
           budget: account?.budget === undefined ? undefined : { bytes: account.budget, fleetBytes: account.fleetBytes },
+          behind: namespace.behind?.health,
         }
       }
     }

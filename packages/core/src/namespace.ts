@@ -1,7 +1,7 @@
 import type { Clock, Random } from './clock.ts'
 import { Fences } from './coherence/fences.ts'
 import { createCodec } from './entry/codec.ts'
-import { assertKey, createKeySpace } from './entry/key.ts'
+import { assertKey, createGroupedKeySpace, createKeySpace } from './entry/key.ts'
 import { CacheClosedError, InvalidArgumentError, LoadTimeoutError } from './errors.ts'
 import { LocalKeeper } from './local/local-keeper.ts'
 import type { LocalNamespace, LocalTier } from './local/local-tier.ts'
@@ -17,12 +17,14 @@ import { CacheAside } from './read/cache-aside.ts'
 import { type Counters, createCounters, createObservations } from './read/counters.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
 import type { Flight } from './read/flight.ts'
+import type { LeaseContext } from './read/lease.ts'
 import type { Fetch } from './read/read-parts.ts'
 import type { Source } from './read/source.ts'
 import { Wakeups } from './read/wakeups.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
 import { WriteThrough } from './write/write-through.ts'
+import { WriteBehind } from './write-behind/write-behind.ts'
 
 export interface NamespaceParts {
   readonly cacheName: string
@@ -38,7 +40,14 @@ export interface NamespaceParts {
 export interface SetOptions {
   /** Handed to `save`. */
   signal?: AbortSignal
+  /** With write-behind: names this operation, so that it counts once however often it is tried. Made here by default. */
+  id?: string
 }
+
+export type IncrementOptions = Pick<SetOptions, 'id'>
+
+// Slot groups of a write-behind namespace on a cluster: its streams are spread over the primaries. Part of the keys.
+const groupsOnCluster = 16
 
 /** A kind of value: how it is loaded, saved, kept and for how long. Made by `cache.namespace`. */
 export class Namespace<V> implements LinkedNamespace {
@@ -57,6 +66,9 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #observations = createObservations()
   readonly #reading: CacheAside<V>
   readonly #writing: WriteThrough<V>
+  readonly #behind: WriteBehind<V> | undefined
+  /** As given, with loads that know of what waits to be saved. */
+  readonly #loading: Pick<NamespaceSettings<V>, 'name' | 'load' | 'loadMany'>
   readonly #fetch: Fetch<V> | undefined
   readonly #call: CallSettings<V>
   readonly #noteWrite: (key: string) => void
@@ -73,7 +85,9 @@ export class Namespace<V> implements LinkedNamespace {
     this.#clock = clock
     this.#local = local === false ? undefined : tier?.namespace<V>(clock, local.clone)
     const codec = createCodec(policy, settings.schema, warnOfSize(name, logger))
-    const keys = createKeySpace(cacheName, name, schemaVersion)
+    const groups = link?.commands.topology.kind === 'cluster' ? groupsOnCluster : 1
+    const grouped = settings.behind && createGroupedKeySpace(cacheName, name, schemaVersion, groups)
+    const keys = grouped ?? createKeySpace(cacheName, name, schemaVersion)
     const keeper = new LocalKeeper(
       this.#local,
       local === false ? 0 : local.ttl,
@@ -103,9 +117,19 @@ export class Namespace<V> implements LinkedNamespace {
         sender: link.sender,
         trusts: (key: string) => link.pending.trusts(id, key),
       }
-    this.#reading = new CacheAside({ ...shared, remote })
-    this.#writing = new WriteThrough({ ...shared, remote, observedLoadTime: () => this.#reading.loading.observedTime })
-    this.#fetch = fetchOne(settings, source)
+    const observedLoadTime = () => this.#reading.loading.observedTime
+    const { behind } = settings
+    this.#behind =
+      behind && grouped && remote
+        ? new WriteBehind({ ...shared, behind, keys: grouped, remote, observedLoadTime })
+        : undefined
+    const { loads } = this.#behind ?? {}
+    const storing: Pick<LeaseContext, 'storeUnderLease'> =
+      loads && behind?.counters ? { storeUnderLease: (...store) => loads.store(...store) } : {}
+    this.#reading = new CacheAside({ ...shared, remote: remote && { ...remote, ...storing } })
+    this.#writing = new WriteThrough({ ...shared, remote, observedLoadTime })
+    this.#loading = loads?.around(settings) ?? settings
+    this.#fetch = fetchOne({ ...settings, ...this.#loading }, source)
     this.#call = { policy, load: settings.load, timeout: undefined }
     this.#noteWrite = (key) => link?.commands.noteWrite(keys.value(key))
     link?.add(id, this)
@@ -131,7 +155,7 @@ export class Namespace<V> implements LinkedNamespace {
     if (!Array.isArray(keys)) throw new InvalidArgumentError('keys', 'expected an array of strings')
     const unique = new Set(keys)
     for (const key of unique) assertKey(key)
-    const { loadMany, name } = this.#settings
+    const { loadMany, name } = this.#loading
     const fetch =
       loadMany === undefined || this.#fetch === undefined
         ? this.#fetch
@@ -159,11 +183,36 @@ export class Namespace<V> implements LinkedNamespace {
    * Write-through: `save` first, then Redis, then the other processes. Where Redis does not take the value, every
    * process is made to forget the older one instead; once this resolves, this process never returns it.
    *
-   * @throws what `save` throws; InvalidArgumentError before anything is changed
+   * With `write: 'behind'`: Redis has it, in a stream and as the cached value; `saveMany` follows.
+   *
+   * @throws what `save` throws; InvalidArgumentError before anything is changed; WriteBehindRefusedError,
+   * EvictionPolicyError
    */
   async set(key: string, value: V, options: SetOptions = {}): Promise<void> {
     this.#assertUsable(key)
-    await this.#writing.set(key, value, options.signal)
+    if (this.#behind === undefined) await this.#writing.set(key, value, options.signal)
+    else await this.#behind.set(key, value, options.id)
+  }
+
+  /**
+   * Adds a whole number to a counter (`write: 'behind'`, `behind: { counters: true }`). Resolves once Redis has it, or, where Redis does not take it, the
+   * source. Answers the number after it, where it was cached.
+   *
+   * @throws WriteBehindRefusedError where neither took it, EvictionPolicyError, InvalidArgumentError
+   * @example await views.increment('page-7')
+   */
+  async increment(key: string, by = 1, options: IncrementOptions = {}): Promise<number | undefined> {
+    this.#assertUsable(key)
+    if (this.#behind === undefined) throw new InvalidArgumentError('increment', 'expected write: "behind"')
+    return await this.#behind.increment(key, by, options.id)
+  }
+
+  /**
+   * With `write: 'behind'`: saves what waits, of all processes, as far as this one may. False where some of it still waits after `milliseconds`.
+   */
+  async drain(milliseconds = 5_000): Promise<boolean> {
+    if (this.#closed) throw new CacheClosedError()
+    return (await this.#behind?.drain(milliseconds)) ?? true
   }
 
   /** Drops the cached value everywhere. The source is not touched: delete there first. */
@@ -194,7 +243,13 @@ export class Namespace<V> implements LinkedNamespace {
         invalidations: { 'written-elsewhere': local.invalidated, doubt: local.doubted },
       },
       earlyExpirations: this.account && { ...this.account.earlyEnds },
+      behind: this.#behind?.statistics,
     }
+  }
+
+  /** @internal */
+  get behind(): WriteBehind<V> | undefined {
+    return this.#behind
   }
 
   /** @internal */
@@ -249,7 +304,10 @@ export class Namespace<V> implements LinkedNamespace {
       this.#assertUsable(key)
       if (options === undefined) return this.#start(key, this.#call, this.#fetch)
       const call = parseGetOptions(options, this.#settings)
-      const fetch = options.load === undefined ? this.#fetch : fetchOne(this.#settings, this.#source, options.load)
+      const fetch =
+        options.load === undefined
+          ? this.#fetch
+          : fetchOne(this.#settings, this.#source, this.#behind?.loads.wrapLoad(options.load) ?? options.load)
       return this.#within(call.timeout, this.#start(key, call, fetch))
     } catch (error) {
       return Promise.reject(error)

@@ -227,6 +227,21 @@ export class RedisCommands {
     await this.#write(keys.value, (client) => client.set(keys.value, entry, 'PX', ttl), budget)
   }
 
+  /** Keys of one slot. Scripts on the same first key keep their order, reads among them. */
+  async writeByScript(
+    script: scripts.Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+    budget: Budget,
+  ): Promise<unknown> {
+    return await this.#write(keys[0] ?? '', (client) => scripts.runScript(client, script, keys, args), budget)
+  }
+
+  /** What a node says of its memory, past the breakers: INFO, of any node of a cluster. */
+  memoryInfo(): Promise<string> {
+    return this.#primary.leastBusy().run((client) => client.info('memory'), this.#settings.commandTimeout)
+  }
+
   /** Past the breakers: whether the channel is alive is asked all the time, and answers nobody. */
   async publish(channel: string, message: string): Promise<void> {
     await this.#primary.leastBusy().run((client) => client.publish(channel, message), this.#settings.commandTimeout)

@@ -9,7 +9,8 @@ export interface Script {
 
 // No "#!lua" line: with it and without flags Redis 7 would refuse the whole script when it is full, and these scripts
 // must still read, delete and publish then. Commands that grow Redis are refused one by one, which pcall shows us.
-function script(text: string): Script {
+/** @internal */
+export function script(text: string): Script {
   return { text, hash: createHash('sha1').update(text).digest('hex') }
 }
 
