@@ -48,4 +48,11 @@ export type { Restart, ServerTotals, Trend } from './pressure/trend.ts'
 export type { Vitals } from './pressure/vitals.ts'
 export type { Counters } from './read/counters.ts'
 export type { CacheStatistics, NamespaceStatistics, TargetStatistics } from './statistics.ts'
+export {
+  type PostgresCounters,
+  type PostgresCountersOptions,
+  type PostgresPool,
+  postgresCounters,
+  postgresCountersTables,
+} from './write-behind/postgres-counters.ts'
 export type { BehindHealth, BehindStatistics } from './write-behind/tallies.ts'
