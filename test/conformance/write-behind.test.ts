@@ -30,6 +30,8 @@ async function startRedis(
 interface Opened<V> {
   readonly items: Namespace<V>
   readonly source: BehindSource
+  findings(): string[]
+  takenOver(): number | undefined
   close(): Promise<void>
 }
 
@@ -48,7 +50,13 @@ function open<V>(
     load: (key) => (behind.counters ? source.sums.get(key) : source.values.get(key)) as V | undefined,
     saveMany: source.saveMany,
   })
-  return { items, source, close: () => cache.close() }
+  return {
+    items,
+    source,
+    takenOver: () => cache.statistics().namespaces['item']?.behind?.takenOver,
+    findings: () => cache.health().findings.map(({ id }) => id),
+    close: () => cache.close(),
+  }
 }
 
 const openCounters = (redis: CacheOptions['redis'], source?: BehindSource, behind: BehindOptions<number> = {}) =>
@@ -304,6 +312,37 @@ describe('flushing', () => {
     expect(source.sums.get('a')).toBe(3)
   })
 
+  test('what a dead process had taken is taken over, and its consumer goes', async () => {
+    const { server, redis } = await startRedis()
+    const source = new BehindSource()
+    const first = openCounters(server.url, source, { delay: '1m' })
+    await first.items.drain()
+    await first.items.increment('a')
+    // As if another had taken it and died: its lock is over.
+    await redis.del('shop:{item:behind:0}:lock')
+    await redis.xgroup('CREATE', stream, 'flushers', '0').catch(() => {})
+    await redis.xreadgroup('GROUP', 'flushers', 'dead', 'COUNT', 10, 'STREAMS', stream, '>')
+    expect(await first.items.drain()).toBe(true)
+    expect(source.sums.get('a')).toBe(1)
+    expect(first.takenOver()).toBe(1)
+    expect(JSON.stringify(await redis.xinfo('CONSUMERS', stream, 'flushers'))).not.toContain('dead')
+  })
+
+  test('who has lost the lock acknowledges nothing: its successor does', async () => {
+    const { server, redis } = await startRedis()
+    const { items, source } = openCounters(server.url)
+    let robbed = false
+    source.before = async () => {
+      if (!robbed) await redis.set('shop:{item:behind:0}:lock', 'another', 'PX', 100)
+      robbed = true
+    }
+    await items.increment('a', 5)
+    await until(() => robbed, 'a batch was saved')
+    await until(async () => (await redis.xlen(stream)) === 0, 'it is saved once more and acknowledged')
+    expect(source.sums.get('a')).toBe(5)
+    expect(source.dropped).toBe(1)
+  })
+
   test('close saves what waits', async () => {
     const { server, redis } = await startRedis()
     const { items, source, close } = openCounters(server.url, undefined, { delay: '1m' })
@@ -330,10 +369,11 @@ describe('flushing', () => {
 describe('the eviction policy', () => {
   test('one that may evict the stream is refused, loudly, unless allowed', async () => {
     const { server } = await startRedis({ maxmemory: '100mb', 'maxmemory-policy': 'allkeys-lru' })
-    const { items, source } = openCounters(server.url)
+    const { items, source, findings } = openCounters(server.url)
     const error = await items.increment('a').catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(EvictionPolicyError)
     expect(source.calls).toEqual([])
+    await until(() => findings().includes('policy-eviction-on-queue'), 'it is a finding')
     const allowed = openCounters(server.url, source, { allowEviction: true })
     await allowed.items.increment('a')
     await allowed.items.drain()

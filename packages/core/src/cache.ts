@@ -6,6 +6,7 @@ import { ClientView } from './client-view.ts'
 import { sleep } from './clock.ts'
 import { CacheClosedError, InvalidOptionsError } from './errors.ts'
 import { diagnose } from './findings/diagnose.ts'
+import type { Purpose } from './findings/evidence.ts'
 import { type Finding, severities } from './findings/finding.ts'
 import { FindingLog } from './findings/finding-log.ts'
 import { type CacheHealth, type ModeChange, type NamespaceHealth, worstOf } from './health.ts'
@@ -246,8 +247,12 @@ export class Cache {
       const { nodes, learned } = link.health
       const found = new Map<string, Finding>()
       for (const node of Object.values(nodes)) {
+        // What waits there to be saved must not be evicted, whatever else lives beside it.
+        const evicting = node.vitals.memory.policy?.startsWith('allkeys-') ?? false
+        const isQueue = evicting && namespaces.some(({ behind }) => behind !== undefined && !behind.allowsEviction)
+        const purpose: Purpose = isQueue ? 'queue' : isStore ? 'session' : 'cache'
         const evidence = {
-          ...{ target: link.target, purpose: isStore ? ('session' as const) : ('cache' as const) },
+          ...{ target: link.target, purpose },
           ...{ ...node, learned, client, declaredLimit: link.memoryLimit },
         }
         for (const finding of diagnose(evidence)) {

@@ -85,8 +85,9 @@ export class Namespace<V> implements LinkedNamespace {
     this.#clock = clock
     this.#local = local === false ? undefined : tier?.namespace<V>(clock, local.clone)
     const codec = createCodec(policy, settings.schema, warnOfSize(name, logger))
-    const groups = link?.commands.topology.kind === 'cluster' ? groupsOnCluster : 1
-    const grouped = settings.behind && createGroupedKeySpace(cacheName, name, schemaVersion, groups)
+    const groupsOf = (topology?: string) => (topology === 'cluster' ? groupsOnCluster : 1)
+    const grouped =
+      settings.behind && createGroupedKeySpace(cacheName, name, schemaVersion, groupsOf(link?.commands.topology.kind))
     const keys = grouped ?? createKeySpace(cacheName, name, schemaVersion)
     const keeper = new LocalKeeper(
       this.#local,

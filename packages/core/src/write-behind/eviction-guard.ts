@@ -30,10 +30,6 @@ export class EvictionGuard {
     return this.#known && this.#evicting === undefined
   }
 
-  get evicting(): string | undefined {
-    return this.#evicting
-  }
-
   /** @throws EvictionPolicyError; nothing where it cannot be told now, and `safe` stays false */
   async assert(): Promise<void> {
     if (!this.#known) await this.ask()

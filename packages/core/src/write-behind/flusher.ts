@@ -167,7 +167,6 @@ export class Flusher<V> {
     let settled = 0
     for (const one of unreadable) settled += await this.#parkUnreadable(one)
     if (batched.length === 0) return settled
-    tallies.batches += 1
     const operationOf = ({ operation }: Batched<V>): BehindOperation<V> => operation
     if (this.#failedRounds === 0 && this.#carried === 0) {
       try {
@@ -209,6 +208,7 @@ export class Flusher<V> {
     // Where the lock was lost another process saves them once more, and the source drops them.
     this.holdsLock = await streams.acknowledge(this.#group, consumer, ids, settled, drop)
     tallies.saved += ids.length
+    tallies.batches += 1
     return ids.length
   }
 

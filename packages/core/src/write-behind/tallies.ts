@@ -20,10 +20,10 @@ export interface BehindStatistics {
   readonly direct: number
   /** Operations that were refused: the caller has an error. */
   readonly refused: number
-  /** Operations that were saved from the stream, and calls of `saveMany` that did it. */
+  /** Operations that were saved from the stream, and batches of them. */
   readonly saved: number
   readonly batches: number
-  /** Calls of `saveMany` that failed, to be tried again. */
+  /** Batches of which something could not be saved, and is tried again. */
   readonly retried: number
   /** Operations that could not be saved and were put aside. */
   readonly parked: number

@@ -116,8 +116,8 @@ export class WriteBehind<V> {
     return this.#tallies.snapshot()
   }
 
-  get evicting(): string | undefined {
-    return this.#guard.evicting
+  get allowsEviction(): boolean {
+    return this.#parts.behind.allowEviction
   }
 
   /** Resolves when Redis has it, or the source. Answers the number after it, where it was cached. */
