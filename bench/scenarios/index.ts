@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { coldStampede } from './cold-stampede.ts'
+import { counters } from './counters.ts'
 import { flush } from './flush.ts'
 import { getMany } from './get-many.ts'
 import { hotKey, hotKeySlower } from './hot-key.ts'
@@ -30,4 +31,5 @@ export const scenarios: readonly Scenario[] = [
   localMemory,
   overhead,
   watching,
+  counters,
 ]

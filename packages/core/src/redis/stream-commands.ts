@@ -48,20 +48,25 @@ export interface Waiting {
   readonly flushing: boolean
 }
 
-export interface Appended {
-  readonly sequence: number
-  /** The number after an increment, where it was cached. */
-  readonly value: number | undefined
-}
-
-export interface Append {
-  readonly id: string
-  readonly key: string
+/** What of an append is the same for all operations of a namespace. */
+export interface AppendSettings {
   readonly schemaVersion: number
   readonly mostWaiting: number
   /** Who is to be told; none where nobody keeps values locally. */
   readonly channel: string | undefined
+}
+
+/** One operation on its way into a stream. */
+export interface Append {
+  readonly id: string
+  readonly key: string
+  /** The value's key in Redis. */
+  readonly value: string
   readonly message: string
+}
+
+export interface AppendIncrement extends Append {
+  readonly by: number
 }
 
 /** What write-behind asks of Redis. Nothing blocks there, so the connections for data do. */
@@ -72,31 +77,38 @@ export class StreamCommands {
     this.#commands = commands
   }
 
-  /** Undefined where as many entries wait as may. */
-  async appendIncrement(
-    value: string,
+  /** Operations on one stream. The numbers after them, each where it was cached; undefined where as many entries wait as may. */
+  async appendIncrements(
     keys: StreamKeys,
-    { id, key, mostWaiting, schemaVersion, channel, message }: Append,
-    by: number,
-    budget: Budget,
-  ): Promise<Appended | undefined> {
-    this.#commands.noteWrite(value)
-    const args = [id, key, by, mostWaiting, schemaVersion, channel ?? '', message]
-    return toAppended(await this.#run(scripts.appendIncrement, [value, keys.stream, keys.waiting], args, budget))
+    { mostWaiting, schemaVersion, channel }: AppendSettings,
+    all: readonly AppendIncrement[],
+  ): Promise<(number | undefined)[] | undefined> {
+    const names = [keys.stream, keys.waiting]
+    const args: (string | number)[] = [mostWaiting, schemaVersion, channel ?? '']
+    for (const { id, key, value, by, message } of all) {
+      this.#commands.noteWrite(value)
+      names.push(value)
+      args.push(id, key, by, message)
+    }
+    const [taken, ...values] = (await this.#run(scripts.appendIncrements, names, args)) as [number, ...Buffer[]]
+    if (taken === 0) return undefined
+    return values.map((text) => (text.length === 0 ? undefined : Number(text.toString())))
   }
 
-  /** Undefined where as many entries wait as may. */
+  /** False where as many entries wait as may. */
   async appendValue(
-    { value, lease }: EntryKeys,
     keys: StreamKeys,
-    { id, key, mostWaiting, schemaVersion, channel, message }: Append,
+    { mostWaiting, schemaVersion, channel }: AppendSettings,
+    { id, key, value, message }: Append,
+    lease: string,
     entry: Buffer,
     sequence: number | undefined,
-    budget: Budget,
-  ): Promise<Appended | undefined> {
+  ): Promise<boolean> {
     this.#commands.noteWrite(value)
+    const names = [value, keys.stream, keys.waiting, lease]
     const args = [id, key, entry, mostWaiting, schemaVersion, channel ?? '', message, sequence ?? '']
-    return toAppended(await this.#run(scripts.appendValue, [value, keys.stream, keys.waiting, lease], args, budget))
+    const [taken] = (await this.#run(scripts.appendValue, names, args)) as [number]
+    return taken === 1
   }
 
   /** Takes the lock and up to `most` entries: first what is not acknowledged, whoever took it, then what is new. */
@@ -181,13 +193,6 @@ export class StreamCommands {
   ): Promise<unknown> {
     return this.#commands.writeByScript(script, keys, args, budget)
   }
-}
-
-function toAppended(reply: unknown): Appended | undefined {
-  const [taken, sequence, value] = reply as [number, Buffer?, Buffer?]
-  if (taken === 0) return undefined
-  const text = value?.toString() ?? ''
-  return { sequence: Number(sequence?.toString()), value: text === '' ? undefined : Number(text) }
 }
 
 function toEntry([id, flat]: [Buffer, Buffer[]]): StreamEntry {

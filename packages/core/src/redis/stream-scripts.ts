@@ -11,20 +11,17 @@ import { script } from './scripts.ts'
  * was set back. So it grows even across a Redis that comes back empty, and stays below 2^53 until the year 2255.
  */
 const append = `
-local function append(stream, ...)
+local function nextSequence(stream)
   local time = redis.call('TIME')
-  local sequence = string.format('%.0f', time[1] * 1000000 + time[2])
-  local added = redis.pcall('XADD', stream, sequence .. '-0', ...)
-  if type(added) == 'table' and string.find(added.err, 'equal or smaller', 1, true) then
-    local info = redis.call('XINFO', 'STREAM', stream)
-    for index = 1, #info, 2 do
-      if info[index] == 'last-generated-id' then
-        sequence = string.format('%.0f', tonumber(string.match(info[index + 1], '^%d+')) + 1)
-      end
-    end
-    added = redis.pcall('XADD', stream, sequence .. '-0', ...)
+  local now = time[1] * 1000000 + time[2]
+  local info = redis.pcall('XINFO', 'STREAM', stream)
+  for index = 1, #info, 2 do
+    if info[index] == 'last-generated-id' then now = math.max(now, tonumber(string.match(info[index + 1], '^%d+')) + 1) end
   end
-  return added, sequence
+  return now
+end
+local function append(stream, sequence, ...)
+  return redis.pcall('XADD', stream, string.format('%.0f-0', sequence), ...)
 end
 `
 
@@ -67,36 +64,50 @@ end
 // of them is below, ":q" the highest sequence that the callers gave.
 
 /**
- * KEYS value, stream, waiting; ARGV id, key, by, most entries, schema version, channel ("" for none), message. Answers {0}
- * where the stream is at its bound, else {1, sequence, new value or ""}. A loader's lease is left alone: it adds what waits.
+ * KEYS stream, waiting, the value of each operation; ARGV most entries, schema version, channel ("" for none), then id, key, by
+ * and message of each. Answers {0} where the stream is at its bound, else {1} and the new value of each or "". A loader's lease is left alone: it
+ * adds what waits.
  */
-export const appendIncrement = script(`${append}${plus}
-if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[4]) then return {0} end
-local added, sequence = append(KEYS[2], 'o', ARGV[1], 'k', ARGV[2], 'b', ARGV[3], 's', ARGV[5])
-if type(added) == 'table' then return added end
-if redis.call('HINCRBY', KEYS[3], KEYS[1] .. ':n', 1) == 1 then redis.call('HSET', KEYS[3], KEYS[1] .. ':f', sequence) end
-redis.call('HINCRBY', KEYS[3], KEYS[1] .. ':s', ARGV[3])
-local before = redis.pcall('GET', KEYS[1])
-local after, text
-if type(before) == 'string' then
-  after, text = plus(before, tonumber(ARGV[3]))
-  -- Without an end: it must outlive what waits, for the source does not have it yet.
-  if after then redis.call('SET', KEYS[1], after) end
+export const appendIncrements = script(`${append}${plus}
+if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return {0} end
+local sequence = nextSequence(KEYS[1])
+local reply = {1}
+for index = 3, #KEYS do
+  local value = KEYS[index]
+  local at = 4 * (index - 2)
+  local by = ARGV[at + 2]
+  local added = append(KEYS[1], sequence + index - 3, 'o', ARGV[at], 'k', ARGV[at + 1], 'b', by, 's', ARGV[2])
+  if type(added) == 'table' then return added end
+  if redis.call('HINCRBY', KEYS[2], value .. ':n', 1) == 1 then
+    redis.call('HSET', KEYS[2], value .. ':f', string.format('%.0f', sequence + index - 3))
+  end
+  redis.call('HINCRBY', KEYS[2], value .. ':s', by)
+  local before = redis.pcall('GET', value)
+  local after, text
+  if type(before) == 'string' then
+    after, text = plus(before, tonumber(by))
+    -- Without an end: it must outlive what waits, for the source does not have it yet.
+    if after then redis.call('SET', value, after) end
+  end
+  if before and not after then redis.call('DEL', value) end
+  if ARGV[3] ~= '' then redis.pcall('PUBLISH', ARGV[3], ARGV[at + 3]) end
+  reply[index - 1] = text or ''
 end
-if before and not after then redis.call('DEL', KEYS[1]) end
-if ARGV[6] ~= '' then redis.pcall('PUBLISH', ARGV[6], ARGV[7]) end
-return {1, sequence, text or ''}
+return reply
 `)
 
 /**
  * KEYS value, stream, waiting, lease; ARGV id, key, entry, most entries, schema version, channel, message, the caller's
- * sequence or "". Answers as above. The lease is void: what its holder read is older.
+ * sequence or "". Answers {0} or {1}. The lease is void: what its holder read is older.
  */
 export const appendValue = script(`${append}
 if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[4]) then return {0} end
-local added, sequence = append(KEYS[2], 'o', ARGV[1], 'k', ARGV[2], 'v', ARGV[3], 's', ARGV[5], 'q', ARGV[8])
+local sequence = nextSequence(KEYS[2])
+local added = append(KEYS[2], sequence, 'o', ARGV[1], 'k', ARGV[2], 'v', ARGV[3], 's', ARGV[5], 'q', ARGV[8])
 if type(added) == 'table' then return added end
-if redis.call('HINCRBY', KEYS[3], KEYS[1] .. ':n', 1) == 1 then redis.call('HSET', KEYS[3], KEYS[1] .. ':f', sequence) end
+if redis.call('HINCRBY', KEYS[3], KEYS[1] .. ':n', 1) == 1 then
+  redis.call('HSET', KEYS[3], KEYS[1] .. ':f', string.format('%.0f', sequence))
+end
 local newest = true
 if ARGV[8] ~= '' then
   local highest = redis.call('HGET', KEYS[3], KEYS[1] .. ':q')
@@ -106,7 +117,7 @@ end
 if newest then redis.call('SET', KEYS[1], ARGV[3]) end
 redis.call('DEL', KEYS[4])
 if ARGV[6] ~= '' then redis.pcall('PUBLISH', ARGV[6], ARGV[7]) end
-return {1, sequence, ''}
+return {1}
 `)
 
 /**

@@ -15,11 +15,12 @@ import type { NamespaceSettings } from '../options/namespace-options.ts'
 import type { Account } from '../pressure/account.ts'
 import type { WriteGate } from '../pressure/write-gate.ts'
 import type { RedisCommands } from '../redis/commands.ts'
-import { type Append, type Appended, StreamCommands } from '../redis/stream-commands.ts'
+import { type Append, type AppendSettings, StreamCommands } from '../redis/stream-commands.ts'
 import { increment } from './coalesce.ts'
 import { DirectSaves } from './direct-saves.ts'
 import { EvictionGuard } from './eviction-guard.ts'
 import { Flusher } from './flusher.ts'
+import { type AppendedIncrement, GatheredAppends, type NotAppended } from './gathered-appends.ts'
 import { kindOf, Saving } from './saving.ts'
 import { type BehindHealth, type BehindStatistics, Tallies } from './tallies.ts'
 import { WaitingLoads } from './waiting-loads.ts'
@@ -67,6 +68,8 @@ export class WriteBehind<V> {
   readonly #streams: StreamCommands
   readonly #guard: EvictionGuard
   readonly #direct: DirectSaves<V>
+  readonly #appendSettings: AppendSettings
+  readonly #appends: readonly GatheredAppends[]
   readonly #flushers: readonly Flusher<V>[]
   readonly #tallies = new Tallies()
   readonly #idHead = `${randomBytes(9).toString('base64url')}.`
@@ -98,6 +101,14 @@ export class WriteBehind<V> {
         return { value: entry.value }
       },
     }
+    this.#appendSettings = {
+      schemaVersion: settings.schemaVersion,
+      mostWaiting: behind.maxWaiting,
+      channel: parts.local === undefined ? undefined : remote.channel,
+    }
+    this.#appends = keys.groups.map(
+      (group) => new GatheredAppends(this.#streams, remote.gate, group, this.#appendSettings),
+    )
     this.#flushers = keys.groups.map((group) => new Flusher<V>(shared, group))
     this.#watchPolicy()
   }
@@ -126,15 +137,10 @@ export class WriteBehind<V> {
     if (!Number.isSafeInteger(by)) throw new InvalidArgumentError('by', 'expected a whole number, of 53 bits at most')
     const id = this.#idOf(ownId)
     return await this.#write(key, id, async () => {
-      const { keys, remote } = this.#parts
-      const appended = await this.#append(key, () =>
-        this.#streams.appendIncrement(
-          keys.value(key),
-          keys.groupOf(key),
-          this.#appendOf(key, id),
-          by,
-          remote.commands.budget(),
-        ),
+      const appends = this.#appends[this.#parts.keys.numberOf(key)]
+      const appended = await this.#append(
+        key,
+        async () => (await appends?.append({ ...this.#appendOf(key, id), by })) ?? 'refused',
       )
       if (typeof appended === 'object') return appended.value
       await this.#saveDirectly(increment(key, [id], [by], undefined), appended)
@@ -149,17 +155,19 @@ export class WriteBehind<V> {
     const sequence = this.#sequenceOf(key, value)
     const entry = await this.#prepare(value)
     await this.#write(key, id, async () => {
-      const entryKeys = { value: keys.value(key), lease: keys.lease(key) }
-      const appended = await this.#append(key, () =>
+      const send = () =>
         this.#streams.appendValue(
-          entryKeys,
           keys.groupOf(key),
+          this.#appendSettings,
           this.#appendOf(key, id),
+          keys.lease(key),
           entry,
           sequence,
-          remote.commands.budget(),
-        ),
-      )
+        )
+      const appended = await this.#append(key, async () => {
+        const outcome = await remote.gate.run('essential', send)
+        return typeof outcome === 'string' ? 'refused' : outcome ? { value: undefined } : 'full'
+      })
       if (typeof appended === 'object') return
       // Older values of the key may wait, here or with another process's: only a sequence can tell the source which is newer.
       if (sequence === undefined) throw this.#refused(appended, id)
@@ -229,14 +237,16 @@ export class WriteBehind<V> {
   }
 
   /** What Redis answered, or why it has not taken it, as far as is known. */
-  async #append(key: string, append: () => Promise<Appended | undefined>): Promise<Appended | string> {
+  async #append(
+    key: string,
+    append: () => Promise<AppendedIncrement | NotAppended>,
+  ): Promise<AppendedIncrement | string> {
     if (!this.#guard.safe) await this.#guard.assert()
     if (!this.#guard.safe) return 'Redis does not answer'
-    const { gate } = this.#parts.remote
     try {
-      const outcome = await gate.run('essential', append)
-      if (outcome === 'withheld' || outcome === 'refused') return 'Redis is full or refuses writes'
-      if (outcome === undefined) return 'as many operations wait as behind.maxWaiting allows'
+      const outcome = await append()
+      if (outcome === 'refused') return 'Redis is full or refuses writes'
+      if (outcome === 'full') return 'as many operations wait as behind.maxWaiting allows'
       this.#tallies.appended += 1
       this.#flushers[this.#parts.keys.numberOf(key)]?.wake()
       return outcome
@@ -265,12 +275,9 @@ export class WriteBehind<V> {
   }
 
   #appendOf(key: string, id: string): Append {
-    const { settings, behind, local, remote, id: namespace } = this.#parts
-    return {
-      ...{ id, key, schemaVersion: settings.schemaVersion, mostWaiting: behind.maxWaiting },
-      channel: local === undefined ? undefined : remote.channel,
-      message: local === undefined ? '' : invalidation(remote.sender, namespace, key),
-    }
+    const { local, remote, keys, id: namespace } = this.#parts
+    const message = local === undefined ? '' : invalidation(remote.sender, namespace, key)
+    return { id, key, value: keys.value(key), message }
   }
 
   #idOf(own: string | undefined): string {
