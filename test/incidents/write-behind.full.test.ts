@@ -17,5 +17,6 @@ test.skipIf('reason' in programs)(
     expect(outcome.parked).toBe(0)
     for (const [trouble, times] of Object.entries(troubles)) expect(times, trouble).toBeGreaterThan(2)
     expect(direct).toBeGreaterThan(0)
+    expect(takenOver).toBeGreaterThan(0)
   },
 )

@@ -23,7 +23,7 @@ export interface BehindOutcome {
   readonly parked: number
   /** What happened meanwhile, and how often. */
   readonly troubles: Readonly<Record<string, number>>
-  /** Of the processes that lived to the end. */
+  /** Of all processes, those that were killed as far as they could still tell. */
   readonly appended: number
   readonly direct: number
   readonly takenOver: number
@@ -53,9 +53,20 @@ export async function runBehind({ processes, increments, seconds }: BehindRun): 
   try {
     await pool.query(postgresCountersTables({ table: 'views' }))
     await Promise.all(Array.from({ length: processes }, start))
+    const tallies = { appended: 0, direct: 0, takenOver: 0 }
+    const count = async (member: FleetProcess) => {
+      const told = await member.request<typeof tallies>({ kind: 'statistics' } satisfies BehindRequest)
+      for (const name of ['appended', 'direct', 'takenOver'] as const) tallies[name] += told[name]
+    }
+    const kill = async (victim: FleetProcess) => {
+      members.splice(members.indexOf(victim), 1)
+      await count(victim)
+      await victim.kill('SIGKILL')
+      await start()
+    }
     const troubles: Record<string, number> = { kill: 0, freeze: 0, fill: 0, database: 0 }
     const happen: readonly [string, () => Promise<void>][] = [
-      ['kill', () => killOne(members, start)],
+      ['kill', () => kill(anyOf(members))],
       [
         'freeze',
         async () => {
@@ -64,7 +75,7 @@ export async function runBehind({ processes, increments, seconds }: BehindRun): 
           await redisServer.thaw()
         },
       ],
-      ['kill', () => killOne(members, start)],
+      ['kill', () => kill(anyOf(members))],
       [
         'fill',
         async () => {
@@ -73,12 +84,14 @@ export async function runBehind({ processes, increments, seconds }: BehindRun): 
           await redis.config('SET', 'maxmemory', '200mb')
         },
       ],
-      ['kill', () => killOne(members, start)],
+      ['kill', () => kill(anyOf(members))],
       [
         'database',
         async () => {
           await postgres.kill()
           await pause(500)
+          // It has a batch in hand that it cannot save: somebody must take that over.
+          await kill(await flusherOf(members))
           await postgres.start()
         },
       ],
@@ -111,12 +124,7 @@ export async function runBehind({ processes, increments, seconds }: BehindRun): 
     await troubled
     const [first] = members as [FleetProcess]
     const drained = await first.request<boolean>({ kind: 'drain', milliseconds: 30_000 } satisfies BehindRequest)
-    const statistics = await Promise.all(
-      members.map((member) =>
-        member.request<{ appended: number; direct: number; takenOver: number }>({ kind: 'statistics' }),
-      ),
-    )
-    const total = (field: 'appended' | 'direct' | 'takenOver') => statistics.reduce((sum, one) => sum + one[field], 0)
+    await Promise.all(members.map(count))
     const { rows } = await pool.query<{ key: string; value: string }>('select key, value from views')
     return {
       sums: new Map(rows.map(({ key, value }) => [key, Number(value)])),
@@ -125,9 +133,7 @@ export async function runBehind({ processes, increments, seconds }: BehindRun): 
       leftInRedis: await redis.xlen(`${streamHead}stream`),
       parked: await redis.xlen(`${streamHead}parked`),
       troubles,
-      appended: total('appended'),
-      direct: total('direct'),
-      takenOver: total('takenOver'),
+      ...tallies,
     }
   } finally {
     await redisServer.thaw()
@@ -138,21 +144,24 @@ export async function runBehind({ processes, increments, seconds }: BehindRun): 
   }
 }
 
-async function killOne(members: FleetProcess[], start: () => Promise<void>): Promise<void> {
-  const [victim] = members.splice(Math.floor(Math.random() * members.length), 1)
-  await victim?.kill('SIGKILL')
-  await start()
+function anyOf(members: readonly FleetProcess[]): FleetProcess {
+  return members[Math.floor(Math.random() * members.length)] as FleetProcess
+}
+
+/** The one that saves what waits, if any does just now. */
+async function flusherOf(members: readonly FleetProcess[]): Promise<FleetProcess> {
+  const flushing = await Promise.all(
+    members.map((member) => member.request<boolean>({ kind: 'flushing' } satisfies BehindRequest)),
+  )
+  return members[flushing.indexOf(true)] ?? anyOf(members)
 }
 
 /** Until some process has done all of it. */
 async function perform(members: readonly FleetProcess[], request: BehindRequest): Promise<void> {
   for (;;) {
-    const member = members[Math.floor(Math.random() * members.length)]
     try {
-      if (member !== undefined) {
-        await member.request(request)
-        return
-      }
+      await anyOf(members).request(request)
+      return
     } catch (error) {
       if (!/ended by SIGKILL/.test(String(error))) throw error
     }

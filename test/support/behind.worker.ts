@@ -19,6 +19,7 @@ export type BehindRequest =
   | Chunk
   | { readonly kind: 'drain'; readonly milliseconds: number }
   | { readonly kind: 'statistics' }
+  | { readonly kind: 'flushing' }
 
 export type BehindReply = boolean | BehindStatistics | undefined
 
@@ -52,6 +53,7 @@ answerRequests<BehindRequest, BehindReply>(
   async (request) => {
     if (request.kind === 'drain') return await counters.drain(request.milliseconds)
     if (request.kind === 'statistics') return cache.statistics().namespaces['views']?.behind
+    if (request.kind === 'flushing') return cache.health().namespaces['views']?.behind?.flushing
     const all = Array.from({ length: request.count }, (_, index) =>
       increment(keyOf(request, index), `${request.chunk}-${index}`),
     )
