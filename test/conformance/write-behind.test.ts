@@ -32,6 +32,7 @@ interface Opened<V> {
   readonly source: BehindSource
   findings(): string[]
   takenOver(): number | undefined
+  unsureLoads(): number | undefined
   close(): Promise<void>
 }
 
@@ -47,12 +48,13 @@ function open<V>(
     name: 'item',
     write: 'behind',
     behind: { delay: 20, ...behind },
-    load: (key) => (behind.counters ? source.sums.get(key) : source.values.get(key)) as V | undefined,
+    load: (key) => source.read(key) as V | undefined,
     saveMany: source.saveMany,
   })
   return {
     items,
     source,
+    unsureLoads: () => cache.statistics().namespaces['item']?.behind?.unsureLoads,
     takenOver: () => cache.statistics().namespaces['item']?.behind?.takenOver,
     findings: () => cache.health().findings.map(({ id }) => id),
     close: () => cache.close(),
@@ -133,6 +135,43 @@ describe('counters', () => {
     expect(await read).toBe(8)
     await items.drain()
     expect(await items.get('a')).toBe(8)
+  })
+
+  test('reads while increments are written and saved all the time: never behind what was answered, never ahead of what was asked', async () => {
+    const { server, redis } = await startRedis()
+    const source = new BehindSource()
+    const { items, unsureLoads } = open<number>(server.url, { counters: true, delay: 20 }, source, {
+      // Each read of the source is a new chance to count what waits twice, or not at all.
+      ...{ ttl: '20ms', negativeTtl: 0 },
+    })
+    // Between the commit and its acknowledgement nobody but the source knows what it has.
+    source.after = async () => await new Promise((resolve) => setTimeout(resolve, 3))
+    let asked = 0
+    let answered = 0
+    let over = false
+    const writer = async () => {
+      while (!over) {
+        asked += 1
+        await items.increment('a')
+        answered += 1
+        await new Promise((resolve) => setTimeout(resolve, 2))
+      }
+    }
+    const writers = Array.from({ length: 6 }, writer)
+    for (let read = 0; read < 300; read++) {
+      if (read % 3 === 0) await redis.del(valueKey('a'))
+      const least = answered
+      const unsure = unsureLoads()
+      const value = (await items.get('a')) ?? 0
+      if (unsureLoads() !== unsure) continue
+      expect(value).toBeGreaterThanOrEqual(least)
+      expect(value).toBeLessThanOrEqual(asked)
+    }
+    over = true
+    await Promise.all(writers)
+    await items.drain()
+    expect(source.sums.get('a')).toBe(answered)
+    expect(source.reads).toBeGreaterThan(90)
   })
 
   test('the same id counts once, whichever way it goes', async () => {

@@ -9,6 +9,9 @@ export class BehindSource {
   readonly #sequences = new Map<string, number>()
   /** Called before each batch: may throw or wait. */
   before: (operations: readonly BehindOperation<unknown>[]) => Promise<void> | void = () => {}
+  /** Called when all of a batch is in. */
+  after: () => Promise<void> | void = () => {}
+  reads = 0
   /** Of ids that came once more. */
   dropped = 0
 
@@ -22,6 +25,12 @@ export class BehindSource {
         this.values.set(operation.key, operation.value)
       } else this.dropped += 1
     }
+    await this.after()
+  }
+
+  read(key: string): unknown {
+    this.reads += 1
+    return this.sums.get(key) ?? this.values.get(key)
   }
 
   #add(key: string, ids: readonly string[], increments: readonly number[]): void {

@@ -20,9 +20,10 @@ export interface WaitingLoadsParts {
   budget(): Budget
 }
 
-const firstPause = 10
-const longestPause = 100
-const attempts = 20
+// About a third of a second in all: with the default delay there is a pause between two batches long before that.
+const firstPause = 5
+const longestPause = 50
+const attempts = 12
 // Loads whose store is still to come.
 const mostSeen = 10_000
 
