@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type Clock, type Random, sleep } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import type { Fenced, Fences } from '../coherence/fences.ts'
 import { invalidation } from '../coherence/messages.ts'
 import type { PendingInvalidations } from '../coherence/pending-invalidations.ts'
@@ -19,7 +19,7 @@ import { type Append, type AppendSettings, StreamCommands } from '../redis/strea
 import { increment } from './coalesce.ts'
 import { DirectSaves } from './direct-saves.ts'
 import { EvictionGuard } from './eviction-guard.ts'
-import { Flusher } from './flusher.ts'
+import { Flushers } from './flushers.ts'
 import { type AppendedIncrement, GatheredAppends, type NotAppended } from './gathered-appends.ts'
 import { kindOf, Saving } from './saving.ts'
 import { type BehindHealth, type BehindStatistics, Tallies } from './tallies.ts'
@@ -70,12 +70,11 @@ export class WriteBehind<V> {
   readonly #direct: DirectSaves<V>
   readonly #appendSettings: AppendSettings
   readonly #appends: readonly GatheredAppends[]
-  readonly #flushers: readonly Flusher<V>[]
+  readonly #flushers: Flushers<V>
   readonly #tallies = new Tallies()
   readonly #idHead = `${randomBytes(9).toString('base64url')}.`
   #lastId = 0
   #timer: unknown
-  #closed = false
 
   constructor(parts: BehindParts<V>) {
     this.#parts = parts
@@ -109,18 +108,12 @@ export class WriteBehind<V> {
     this.#appends = keys.groups.map(
       (group) => new GatheredAppends(this.#streams, remote.gate, group, this.#appendSettings),
     )
-    this.#flushers = keys.groups.map((group) => new Flusher<V>(shared, group))
+    this.#flushers = new Flushers<V>(shared)
     this.#watchPolicy()
   }
 
   get health(): BehindHealth {
-    const all = this.#flushers
-    return {
-      waiting: all.reduce((sum, { depth }) => sum + depth, 0),
-      oldestMilliseconds: Math.max(...all.map(({ age }) => age)),
-      flushing: all.some(({ holdsLock }) => holdsLock),
-      failure: all.find(({ failure }) => failure !== undefined)?.failure,
-    }
+    return this.#flushers.health
   }
 
   get statistics(): BehindStatistics {
@@ -177,44 +170,13 @@ export class WriteBehind<V> {
 
   /** Saves what waits. False where some of it still does when the time is over. */
   async drain(milliseconds: number): Promise<boolean> {
-    const { clock } = this.#parts
-    const until = clock.now() + milliseconds
-    const drained = async (): Promise<boolean> => {
-      await this.#direct.settled()
-      while (clock.now() < until && !this.#closed) {
-        const outcomes = await Promise.all(this.#flushers.map((flusher) => flusher.flushNow()))
-        if (outcomes.every(Boolean)) return true
-        await sleep(clock, Math.min(100, Math.max(0, until - clock.now())))
-      }
-      return false
-    }
-    return (await this.#within(milliseconds, drained())) ?? false
+    return await this.#flushers.drain(milliseconds, this.#direct.settled())
   }
 
   /** Saves once more what this process may, and ends. What is left waits in Redis for another. */
   async close(milliseconds: number): Promise<void> {
     this.#parts.clock.clearTimeout(this.#timer)
-    const last = async () => {
-      await this.#direct.settled()
-      await Promise.all(this.#flushers.filter(({ holdsLock }) => holdsLock).map((flusher) => flusher.flushNow()))
-      await Promise.all(this.#flushers.map((flusher) => flusher.close()))
-    }
-    await this.#within(milliseconds, last())
-    this.#closed = true
-    for (const flusher of this.#flushers) void flusher.close()
-  }
-
-  async #within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
-    const { clock } = this.#parts
-    let timer: unknown
-    const late = new Promise<undefined>((resolve) => {
-      timer = clock.setTimeout(() => resolve(undefined), milliseconds)
-    })
-    try {
-      return await Promise.race([work, late])
-    } finally {
-      clock.clearTimeout(timer)
-    }
+    await this.#flushers.close(milliseconds, this.#direct.settled())
   }
 
   /** Counts it, and keeps reads that began before it ended from keeping what they read. */
@@ -248,7 +210,7 @@ export class WriteBehind<V> {
       if (outcome === 'refused') return 'Redis is full or refuses writes'
       if (outcome === 'full') return 'as many operations wait as behind.maxWaiting allows'
       this.#tallies.appended += 1
-      this.#flushers[this.#parts.keys.numberOf(key)]?.wake()
+      this.#flushers.wake(key)
       return outcome
     } catch (error) {
       this.#parts.logger.debug(
