@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { coldStampede } from './cold-stampede.ts'
+import { counters } from './counters.ts'
 import { flush } from './flush.ts'
 import { getMany } from './get-many.ts'
 import { hitRates } from './hit-rates.ts'
@@ -32,4 +33,5 @@ export const scenarios: readonly Scenario[] = [
   hitRates,
   overhead,
   watching,
+  counters,
 ]

@@ -13,7 +13,7 @@ const floors: readonly (readonly string[])[] = [
   ['options', 'entry', 'breaker'],
   ['redis', 'local'],
   ['coherence', 'pressure'],
-  ['read', 'write', 'findings'],
+  ['read', 'write', 'write-behind', 'findings'],
   // Files beside the folders stand on these.
   [],
   [],

@@ -6,6 +6,7 @@ import { ClientView } from './client-view.ts'
 import { sleep } from './clock.ts'
 import { CacheClosedError, InvalidArgumentError, InvalidOptionsError } from './errors.ts'
 import { diagnose } from './findings/diagnose.ts'
+import type { Purpose } from './findings/evidence.ts'
 import { type Finding, severities } from './findings/finding.ts'
 import { FindingLog } from './findings/finding-log.ts'
 import { type CacheHealth, type ModeChange, type NamespaceHealth, worstOf } from './health.ts'
@@ -45,6 +46,8 @@ const unnamed = '~'
 const main = 'main'
 /** How long `close` waits for a `save` that has begun. */
 const longestSave = 5_000
+/** How long `close` saves what was written behind. What is left waits in Redis for another process. */
+const longestDrain = 5_000
 
 /** A cache: its local tier, its Redis, and the namespaces on them. Made by `createCache`. */
 export class Cache {
@@ -220,6 +223,7 @@ export class Cache {
     while (within(commandTimeout * 2) && all.some((namespace) => namespace.busy)) await sleep(clock, 5)
     // A save under way must still tell the others, who would keep the older value for its whole ttl.
     while (within(longestSave) && all.some((namespace) => namespace.writing)) await sleep(clock, 5)
+    await Promise.all(all.map((namespace) => namespace.behind?.close(longestDrain)))
     await Promise.all(this.#links.map((link) => link.pending.lastAttempt()))
     for (const link of this.#links) link.close()
     this.#tier?.clear()
@@ -271,6 +275,7 @@ export class Cache {
           redisBytes,
           redisShare: all === 0 ? 0 : redisBytes / all,
           budget: account?.budget === undefined ? undefined : { bytes: account.budget, fleetBytes: account.fleetBytes },
+          behind: namespace.behind?.health,
         }
       }
     }
@@ -291,8 +296,12 @@ export class Cache {
       const { nodes, learned } = link.health
       const found = new Map<string, Finding>()
       for (const node of Object.values(nodes)) {
+        // What waits there to be saved must not be evicted, whatever else lives beside it.
+        const evicting = node.vitals.memory.policy?.startsWith('allkeys-') ?? false
+        const isQueue = evicting && namespaces.some(({ behind }) => behind !== undefined && !behind.allowsEviction)
+        const purpose: Purpose = isQueue ? 'queue' : isStore ? 'session' : 'cache'
         const evidence = {
-          ...{ target: link.target, purpose: isStore ? ('session' as const) : ('cache' as const) },
+          ...{ target: link.target, purpose },
           ...{ ...node, learned, client, declaredLimit: link.memoryLimit },
         }
         for (const finding of diagnose(evidence)) {

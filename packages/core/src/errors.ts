@@ -144,3 +144,32 @@ export class TooManySessionsError extends PlimsollError {
     super(`the user has ${limit} sessions, as many as maxSessionsPerUser allows; nothing was stored`)
   }
 }
+
+/**
+ * A write-behind operation that neither Redis nor the source has taken, as far as is known. Answer 503 with Retry-After. Where `id` is handed to the next
+ * attempt, it counts once even if this one was taken after all.
+ */
+export class WriteBehindRefusedError extends PlimsollError {
+  readonly code = 'PLIMSOLL_WRITE_BEHIND_REFUSED'
+  readonly id: string
+  /** When to come back, in seconds. */
+  readonly retryAfter: number
+
+  constructor(namespace: string, reason: string, retryAfter: number, id: string, cause?: unknown) {
+    super(`namespace ${namespace}: the write was not taken: ${reason}; try again in ${retryAfter} s`)
+    this.id = id
+    this.retryAfter = retryAfter
+    if (cause !== undefined) this.cause = cause
+  }
+}
+
+/** The eviction policy of this Redis may throw away writes that wait there. Nothing was written. */
+export class EvictionPolicyError extends PlimsollError {
+  readonly code = 'PLIMSOLL_EVICTION_POLICY'
+  constructor(namespace: string, policy: string) {
+    super(
+      `namespace ${namespace}: under maxmemory-policy ${policy} Redis may evict writes that wait to be saved. ` +
+        'Use noeviction or a volatile policy, or a Redis of its own (option redis), or accept the loss by behind.allowEviction.',
+    )
+  }
+}

@@ -3,6 +3,7 @@ export { type Cache, type CacheEvents, createCache, type GetOrSetOptions, type H
 export type { Clock, Random } from './clock.ts'
 export {
   CacheClosedError,
+  EvictionPolicyError,
   InvalidArgumentError,
   InvalidOptionsError,
   LoadTimeoutError,
@@ -11,12 +12,20 @@ export {
   SourceOverloadedError,
   SourceUnavailableError,
   ValueNotPreservedError,
+  WriteBehindRefusedError,
   WriteRefusedError,
 } from './errors.ts'
 export type { Finding, FindingId, Remedy, Severity } from './findings/finding.ts'
 export type { CacheHealth, ModeChange, NamespaceHealth, NodeHealth, TargetHealth } from './health.ts'
 export type { Histogram } from './histogram.ts'
-export type { Namespace, SetOptions } from './namespace.ts'
+export type { IncrementOptions, Namespace, SetOptions } from './namespace.ts'
+export type {
+  BehindOperation,
+  BehindOptions,
+  IncrementOperation,
+  SaveManyContext,
+  SetOperation,
+} from './options/behind-options.ts'
 export type { CacheOptions, LocalOptions, SourceOptions } from './options/cache-options.ts'
 export type { Duration } from './options/duration.ts'
 export { connectionFromEnvironment, type EnvironmentOptions } from './options/environment.ts'
@@ -39,3 +48,11 @@ export type { Restart, ServerTotals, Trend } from './pressure/trend.ts'
 export type { Vitals } from './pressure/vitals.ts'
 export type { Counters } from './read/counters.ts'
 export type { CacheStatistics, NamespaceStatistics, TargetStatistics } from './statistics.ts'
+export {
+  type PostgresCounters,
+  type PostgresCountersOptions,
+  type PostgresPool,
+  postgresCounters,
+  postgresCountersTables,
+} from './write-behind/postgres-counters.ts'
+export type { BehindHealth, BehindStatistics } from './write-behind/tallies.ts'

@@ -1,7 +1,7 @@
 import type { Clock, Random } from './clock.ts'
 import { Fences } from './coherence/fences.ts'
 import { createCodec } from './entry/codec.ts'
-import { assertKey, createKeySpace } from './entry/key.ts'
+import { assertKey, createGroupedKeySpace, createKeySpace } from './entry/key.ts'
 import { CacheClosedError, InvalidArgumentError, LoadTimeoutError } from './errors.ts'
 import { HotKeys } from './local/hot-keys.ts'
 import { LocalKeeper } from './local/local-keeper.ts'
@@ -18,6 +18,7 @@ import { CacheAside } from './read/cache-aside.ts'
 import { type Counters, createCounters, createObservations, type Observations } from './read/counters.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
 import type { Flight } from './read/flight.ts'
+import type { LeaseContext } from './read/lease.ts'
 import type { Fetch } from './read/read-parts.ts'
 import type { Source } from './read/source.ts'
 import { Wakeups } from './read/wakeups.ts'
@@ -25,6 +26,7 @@ import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
 import { WriteThrough } from './write/write-through.ts'
+import { WriteBehind } from './write-behind/write-behind.ts'
 
 export interface NamespaceParts {
   readonly cacheName: string
@@ -48,7 +50,14 @@ export interface KeptElsewhere {
 export interface SetOptions {
   /** Handed to `save`. */
   signal?: AbortSignal
+  /** With write-behind: names this operation, so that it counts once however often it is tried. Made here by default. */
+  id?: string
 }
+
+export type IncrementOptions = Pick<SetOptions, 'id'>
+
+// Slot groups of a write-behind namespace on a cluster: its streams are spread over the primaries. Part of the keys.
+const groupsOnCluster = 16
 
 /** A kind of value: how it is loaded, saved, kept and for how long. Made by `cache.namespace`. */
 export class Namespace<V> implements LinkedNamespace {
@@ -69,6 +78,9 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #observations = createObservations()
   readonly #reading: CacheAside<V>
   readonly #writing: WriteThrough<V>
+  readonly #behind: WriteBehind<V> | undefined
+  /** As given, with loads that know of what waits to be saved. */
+  readonly #loading: Pick<NamespaceSettings<V>, 'name' | 'load' | 'loadMany'>
   readonly #fetch: Fetch<V> | undefined
   readonly #call: CallSettings<V>
   readonly #noteWrite: (key: string) => void
@@ -87,7 +99,10 @@ export class Namespace<V> implements LinkedNamespace {
     this.hotKeys = new HotKeys(clock)
     this.#local = local === false ? undefined : tier?.namespace<V>(clock, local.clone, this.hotKeys)
     const codec = createCodec(policy, settings.schema, warnOfSize(name, logger))
-    const keys = createKeySpace(cacheName, name, schemaVersion)
+    const groupsOf = (topology?: string) => (topology === 'cluster' ? groupsOnCluster : 1)
+    const grouped =
+      settings.behind && createGroupedKeySpace(cacheName, name, schemaVersion, groupsOf(link?.commands.topology.kind))
+    const keys = grouped ?? createKeySpace(cacheName, name, schemaVersion)
     const keeper = new LocalKeeper(
       this.#local,
       local === false ? 0 : local.ttl,
@@ -120,9 +135,19 @@ export class Namespace<V> implements LinkedNamespace {
         sender: link.sender,
         trusts: (key: string) => link.pending.trusts(id, key),
       }
-    this.#reading = new CacheAside({ ...shared, remote })
-    this.#writing = new WriteThrough({ ...shared, remote, observedLoadTime: () => this.#reading.loading.observedTime })
-    this.#fetch = fetchOne(settings, source)
+    const observedLoadTime = () => this.#reading.loading.observedTime
+    const { behind } = settings
+    this.#behind =
+      behind && grouped && remote
+        ? new WriteBehind({ ...shared, behind, keys: grouped, remote, observedLoadTime })
+        : undefined
+    const { loads } = this.#behind ?? {}
+    const storing: Pick<LeaseContext, 'storeUnderLease'> =
+      loads && behind?.counters ? { storeUnderLease: (...store) => loads.store(...store) } : {}
+    this.#reading = new CacheAside({ ...shared, remote: remote && { ...remote, ...storing } })
+    this.#writing = new WriteThrough({ ...shared, remote, observedLoadTime })
+    this.#loading = loads?.around(settings) ?? settings
+    this.#fetch = fetchOne({ ...settings, ...this.#loading }, source)
     this.#call = { policy, load: settings.load, timeout: undefined }
     this.#noteWrite = (key) => link?.commands.noteWrite(keys.value(key))
     link?.add(id, this)
@@ -150,7 +175,7 @@ export class Namespace<V> implements LinkedNamespace {
     if (!Array.isArray(keys)) throw new InvalidArgumentError('keys', 'expected an array of strings')
     const unique = new Set(keys)
     for (const key of unique) assertKey(key)
-    const { loadMany, name } = this.#settings
+    const { loadMany, name } = this.#loading
     const fetch =
       loadMany === undefined || this.#fetch === undefined
         ? this.#fetch
@@ -178,11 +203,36 @@ export class Namespace<V> implements LinkedNamespace {
    * Write-through: `save` first, then Redis, then the other processes. Where Redis does not take the value, every
    * process is made to forget the older one instead; once this resolves, this process never returns it.
    *
-   * @throws what `save` throws; InvalidArgumentError before anything is changed
+   * With `write: 'behind'`: Redis has it, in a stream and as the cached value; `saveMany` follows.
+   *
+   * @throws what `save` throws; InvalidArgumentError before anything is changed; WriteBehindRefusedError,
+   * EvictionPolicyError
    */
   async set(key: string, value: V, options: SetOptions = {}): Promise<void> {
     this.#assertUsable(key)
-    await this.#writing.set(key, value, options.signal)
+    if (this.#behind === undefined) await this.#writing.set(key, value, options.signal)
+    else await this.#behind.set(key, value, options.id)
+  }
+
+  /**
+   * Adds a whole number to a counter (`write: 'behind'`, `behind: { counters: true }`). Resolves once Redis has it, or, where Redis does not take it, the
+   * source. Answers the number after it, where it was cached.
+   *
+   * @throws WriteBehindRefusedError where neither took it, EvictionPolicyError, InvalidArgumentError
+   * @example await views.increment('page-7')
+   */
+  async increment(key: string, by = 1, options: IncrementOptions = {}): Promise<number | undefined> {
+    this.#assertUsable(key)
+    if (this.#behind === undefined) throw new InvalidArgumentError('increment', 'expected write: "behind"')
+    return await this.#behind.increment(key, by, options.id)
+  }
+
+  /**
+   * With `write: 'behind'`: saves what waits, of all processes, as far as this one may. False where some of it still waits after `milliseconds`.
+   */
+  async drain(milliseconds = 5_000): Promise<boolean> {
+    if (this.#closed) throw new CacheClosedError()
+    return (await this.#behind?.drain(milliseconds)) ?? true
   }
 
   /** Drops the cached value everywhere. The source is not touched: delete there first. */
@@ -237,12 +287,18 @@ export class Namespace<V> implements LinkedNamespace {
         invalidations: { 'written-elsewhere': local.invalidated, doubt: local.doubted },
       },
       earlyExpirations: this.account && { ...this.account.earlyEnds },
+      behind: this.#behind?.statistics,
     }
   }
 
   /** @internal */
   get clock(): Clock {
     return this.#clock
+  }
+
+  /** @internal */
+  get behind(): WriteBehind<V> | undefined {
+    return this.#behind
   }
 
   /** @internal */
@@ -301,7 +357,7 @@ export class Namespace<V> implements LinkedNamespace {
       const fetch =
         load === undefined && onDropOut === undefined
           ? this.#fetch
-          : fetchOne(this.#settings, this.#source, load, onDropOut)
+          : fetchOne(this.#settings, this.#source, load && (this.#behind?.loads.wrapLoad(load) ?? load), onDropOut)
       return this.#within(call.timeout, this.#start(key, call, fetch))
     } catch (error) {
       return Promise.reject(error)

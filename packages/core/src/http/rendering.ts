@@ -1,6 +1,6 @@
 import type { Namespace } from '../namespace.ts'
-import type { HandedLoad } from './handover.ts'
 import { KeyFailedError } from '../read/source.ts'
+import type { HandedLoad } from './handover.ts'
 import type { Question } from './question.ts'
 import { type CachedReply, said, toReply, toStoredReply } from './replies.ts'
 import type { HandlerReply } from './request-facts.ts'

@@ -27,7 +27,10 @@ function normalised(name: string, line: string | undefined): string | null {
   if (!caseless.has(name)) return text
   // No pattern that looks for spaces before a separator: a hostile header would have it try each of them anew.
   const parts = text.toLowerCase().split(/([,;=])/)
-  const members = parts.map((part) => part.trim()).join('').split(',')
+  const members = parts
+    .map((part) => part.trim())
+    .join('')
+    .split(',')
   return members.filter((member) => member !== '').join(',')
 }
 

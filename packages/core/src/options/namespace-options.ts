@@ -1,6 +1,15 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { z } from 'zod'
 import { InvalidArgumentError, InvalidOptionsError, type OptionIssue } from '../errors.ts'
+import {
+  type BehindOperation,
+  type BehindOptions,
+  type BehindSettings,
+  behindIssues,
+  behindSchema,
+  behindSettings,
+  type SaveManyContext,
+} from './behind-options.ts'
 import { type CacheSettings, memoryLimitSchema, nameSchema, type SourceOptions, sourceSchema } from './cache-options.ts'
 import type { Duration } from './duration.ts'
 import { toOptionIssues } from './option-issues.ts'
@@ -53,6 +62,19 @@ export interface NamespaceOptions<V> extends PolicyOptions {
     | undefined
   /** Writes the source; without it `set` stores in the cache only. */
   save?: ((key: string, value: V, context: SaveContext) => Promise<unknown> | unknown) | undefined
+  /**
+   * `behind`: a write is answered once Redis has it, and saved later by `saveMany`. For counters and what else may lag.
+   * Its values are not kept in the local tier unless `local` is given. Default `through`.
+   */
+  write?: 'through' | 'behind' | undefined
+  /**
+   * Saves what was written behind, at least once: it must drop what it has seen, by id or by sequence. Resolves when all of
+   * it is saved. `postgresCounters` makes one.
+   */
+  saveMany?:
+    | ((operations: readonly BehindOperation<V>[], context: SaveManyContext) => Promise<unknown> | unknown)
+    | undefined
+  behind?: BehindOptions<V> | undefined
   /** Part of the key, so that two releases side by side do not read each other's entries. Default 0. */
   schemaVersion?: number | undefined
   local?: { ttl?: Duration; clone?: boolean } | false | undefined
@@ -74,6 +96,8 @@ export interface NamespaceSettings<V> {
   readonly load: NamespaceOptions<V>['load']
   readonly loadMany: NamespaceOptions<V>['loadMany']
   readonly save: NamespaceOptions<V>['save']
+  /** Undefined where it writes through. */
+  readonly behind?: BehindSettings<V> | undefined
   readonly schemaVersion: number
   readonly staleness: NamespaceOptions<V>['staleness']
   readonly local: { readonly ttl: number; readonly clone: boolean } | false
@@ -103,6 +127,9 @@ const schema = z.strictObject({
   loadMany: aFunction('(keys, context) => Map'),
   save: aFunction('(key, value, context) => void'),
   staleness: aFunction('(value) => { staleWhileRevalidate, staleIfError }'),
+  write: z.enum(['through', 'behind'], { error: 'expected "through" or "behind"' }).optional(),
+  saveMany: aFunction('(operations, context) => void'),
+  behind: behindSchema.optional(),
   schemaVersion: whole(0, 1_000_000).optional(),
   local: orFalse(
     z.strictObject({
@@ -123,16 +150,24 @@ export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: Ca
     ...(parsed.success ? [] : toOptionIssues(parsed.error)),
     ...nowhereToKeep(options, cache),
     ...limitOfNone(options),
+    ...behindIssues(options, cache),
   ]
   if (!parsed.success || issues.length > 0) throw new InvalidOptionsError('namespace', issues)
   const given = parsed.data
-  const local = given.local === false || cache.local === false ? false : { ...cache.local, ...given.local }
+  const behind =
+    given.write === 'behind' && options.saveMany !== undefined
+      ? behindSettings(given.behind ?? {}, options.behind?.sequence, options.saveMany)
+      : undefined
+  // What is written behind changes all the time: kept locally, each write would be a message to every process.
+  const isLocal = behind === undefined || given.local !== undefined
+  const local = given.local === false || cache.local === false || !isLocal ? false : { ...cache.local, ...given.local }
   return {
     name: given.name,
     schema: options.schema,
     load: options.load,
     loadMany: options.loadMany,
     save: options.save,
+    behind,
     schemaVersion: given.schemaVersion ?? 0,
     staleness: options.staleness,
     local: local === false ? false : { ttl: local.ttl ?? 30_000, clone: local.clone ?? false },

@@ -23,7 +23,12 @@ export interface LeaseContext {
   readonly clock: Clock
   readonly channel: string
   readonly sender: string
+  /** Stores what a lease's holder has loaded, where that takes more than putting it there. */
+  storeUnderLease?(key: string, keys: EntryKeys, store: LeasedStore): Promise<boolean>
 }
+
+/** Token, entry, its ttl, channel, and the message that wakes those who wait. */
+export type LeasedStore = readonly [token: string, entry: Buffer, ttl: number, channel: string, wake: string]
 
 /** A lease in hand: nobody else loads this key while it lives. Renewed until it is given back. */
 export class Lease {
@@ -51,10 +56,13 @@ export class Lease {
   async store(entry: Buffer, ttl: number): Promise<'stored' | SkipReason> {
     this.#stop()
     const { commands, gate, channel } = this.#context
+    const leased: LeasedStore = [this.token, entry, ttl, channel, this.#wakeMessage]
     // The lease was admitted for this store: a second draw would make the load in vain for all who wait.
     const outcome = await gate.run(
       'essential',
-      () => commands.storeUnderLease(this.#keys, this.token, entry, ttl, channel, this.#wakeMessage, commands.budget()),
+      () =>
+        this.#context.storeUnderLease?.(this.#key, this.#keys, leased) ??
+        commands.storeUnderLease(this.#keys, ...leased, commands.budget()),
       () => true,
       entry.length,
     )

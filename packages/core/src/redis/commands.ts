@@ -269,6 +269,11 @@ export class RedisCommands {
     return (await this.#send('write', key, (client) => client.unlink(key), budget)) === 1
   }
 
+  /** What a node says of its memory, past the breakers: INFO, of any node of a cluster. */
+  memoryInfo(): Promise<string> {
+    return this.#primary.leastBusy().run((client) => client.info('memory'), this.#settings.commandTimeout)
+  }
+
   /** Past the breakers: whether the channel is alive is asked all the time, and answers nobody. */
   async publish(channel: string, message: string): Promise<void> {
     await this.#primary.leastBusy().run((client) => client.publish(channel, message), this.#settings.commandTimeout)
