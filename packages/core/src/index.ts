@@ -5,11 +5,15 @@ export {
   CacheClosedError,
   InvalidArgumentError,
   InvalidOptionsError,
+  LeaseUnavailableError,
   LoadTimeoutError,
   type OptionIssue,
+  PartialWriteError,
   PlimsollError,
   SourceOverloadedError,
   SourceUnavailableError,
+  UpdateConflictError,
+  UpdateTimeoutError,
   ValueNotPreservedError,
   WriteRefusedError,
 } from './errors.ts'
@@ -18,6 +22,7 @@ export type { CacheHealth, ModeChange, NamespaceHealth, NodeHealth, TargetHealth
 export type { Histogram } from './histogram.ts'
 export type { Namespace, SetOptions } from './namespace.ts'
 export type { CacheOptions, LocalOptions, SourceOptions } from './options/cache-options.ts'
+export type { RefreshOptions, UpdateOptions, WarmOptions, WarmProgress } from './options/call-options.ts'
 export type { Duration } from './options/duration.ts'
 export { connectionFromEnvironment, type EnvironmentOptions } from './options/environment.ts'
 export type { Logger } from './options/logger.ts'
@@ -27,6 +32,7 @@ export type {
   LoadManyContext,
   NamespaceOptions,
   SaveContext,
+  Version,
 } from './options/namespace-options.ts'
 export type { PolicyOptions, Priority, Serializer } from './options/policy.ts'
 export type { PressureOptions } from './options/pressure-options.ts'
@@ -38,4 +44,5 @@ export type { Mode } from './pressure/mode.ts'
 export type { Restart, ServerTotals, Trend } from './pressure/trend.ts'
 export type { Vitals } from './pressure/vitals.ts'
 export type { Counters } from './read/counters.ts'
+export type { RefreshAhead } from './read/refresh-ahead.ts'
 export type { CacheStatistics, NamespaceStatistics, TargetStatistics } from './statistics.ts'

@@ -18,8 +18,17 @@ export interface LocalEntry<V> extends LocalTimes {
   promise: Promise<V | undefined> | undefined
   /** Hits get a clone each, because the option says so or because the value cannot be frozen. */
   readonly cloned: boolean
-  /** The trust epoch in which it was put; an entry of an earlier one is only a stale reserve. */
-  readonly epoch: number
+  /** The epoch in which it was last known to stand; one of an earlier epoch is looked at again. */
+  epoch: number
+  /** The doubts there were when it was put; with more of them it is only a stale reserve. */
+  readonly doubts: number
+  readonly standing: Standing | undefined
+}
+
+/** What an entry is dropped by besides its key: the slots of its tags, and the changes known before its value was read. */
+export interface Standing {
+  readonly mark: number
+  readonly slots: readonly number[]
 }
 
 // An entry object with its promise and its slots in lru-cache's map and lists, measured at 300 to 400 bytes.
@@ -53,8 +62,12 @@ export class LocalTier {
     return this.#namespaces.reduce((sum, namespace) => sum + namespace.size, 0)
   }
 
-  namespace<V>(clock: Clock, clone: boolean): LocalNamespace<V> {
-    const namespace = new LocalNamespace<V>(this, clock, clone)
+  namespace<V>(
+    clock: Clock,
+    clone: boolean,
+    stands: (standing: Standing | undefined) => boolean = () => true,
+  ): LocalNamespace<V> {
+    const namespace = new LocalNamespace<V>(this, clock, clone, stands)
     this.#namespaces.push(namespace as LocalNamespace<unknown>)
     return namespace
   }
@@ -87,18 +100,26 @@ export class LocalNamespace<V> {
   readonly #tier: LocalTier
   readonly #clock: Clock
   readonly #clone: boolean
+  readonly #stands: (standing: Standing | undefined) => boolean
   readonly #entries: LRUCache<string, LocalEntry<V>>
   #epoch = 0
+  #doubts = 0
   hits = 0
   evictions = 0
   /** Entries that were dropped because another process wrote their key, and those that writes may have been missed for. */
   invalidated = 0
   doubted = 0
 
-  constructor(tier: LocalTier, clock: Clock, clone: boolean) {
+  constructor(
+    tier: LocalTier,
+    clock: Clock,
+    clone: boolean,
+    stands: (standing: Standing | undefined) => boolean = () => true,
+  ) {
     this.#tier = tier
     this.#clock = clock
     this.#clone = clone
+    this.#stands = stands
     this.#entries = new LRUCache<string, LocalEntry<V>>({
       maxSize: tier.maxBytes,
       maxEntrySize: Math.floor(tier.maxBytes / largestShare),
@@ -134,15 +155,20 @@ export class LocalNamespace<V> {
   /** The entry in whatever state, as long as it is kept. */
   peek(key: string): LocalEntry<V> | undefined {
     const entry = this.#entries.peek(key)
-    if (entry !== undefined && this.#clock.now() >= entry.expiresAt) {
+    if (entry === undefined) return undefined
+    const isOver = this.#clock.now() >= entry.expiresAt
+    if (isOver || (entry.epoch !== this.#epoch && !this.#stands(entry.standing))) {
+      if (!isOver) this.invalidated += 1
       this.delete(key)
       return undefined
     }
+    // Looked at once an epoch: from now on it is a hit again.
+    if (this.trusts(entry)) entry.epoch = this.#epoch
     return entry
   }
 
   trusts(entry: LocalEntry<V>): boolean {
-    return entry.epoch === this.#epoch
+    return entry.doubts === this.#doubts
   }
 
   /**
@@ -151,7 +177,7 @@ export class LocalNamespace<V> {
    *
    * @throws DataCloneError where a value that must be cloned cannot be.
    */
-  set(key: string, value: V | undefined, times: LocalTimes, trusted = true): void {
+  set(key: string, value: V | undefined, times: LocalTimes, trusted = true, standing?: Standing | undefined): void {
     const cloned = this.#clone || !freezeDeeply(value)
     const entry: LocalEntry<V> = {
       storedAt: times.storedAt,
@@ -164,9 +190,12 @@ export class LocalNamespace<V> {
       promise: undefined,
       cloned,
       epoch: trusted ? this.#epoch : this.#epoch - 1,
+      doubts: trusted ? this.#doubts : this.#doubts - 1,
+      standing,
     }
     const before = this.#entries.calculatedSize
-    this.#entries.set(key, entry, { size: Math.ceil(garbageFactor * (entryBytes + sizeOfString(key) + sizeOf(value))) })
+    const bytes = entryBytes + sizeOfString(key) + sizeOf(value) + (standing === undefined ? 0 : sizeOf(standing))
+    this.#entries.set(key, entry, { size: Math.ceil(garbageFactor * bytes) })
     this.#tier.account(this.#entries.calculatedSize - before)
   }
 
@@ -183,8 +212,14 @@ export class LocalNamespace<V> {
     if (this.delete(key)) this.invalidated += 1
   }
 
+  /** Some entries may not stand any more: each is looked at before it is answered again. */
+  reconsider(): void {
+    this.#epoch += 1
+  }
+
   distrust(): void {
     this.#epoch += 1
+    this.#doubts += 1
     this.doubted += this.#entries.size
   }
 

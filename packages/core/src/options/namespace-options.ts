@@ -27,7 +27,15 @@ export interface LoadManyContext {
 export interface SaveContext {
   /** The signal that the caller of `set` gave, if any. */
   readonly signal: AbortSignal | undefined
+  /**
+   * Where `update` saves: the value that was read and is to be replaced. A `save` that compares the two in the source
+   * (`update … where version = $1`) and throws UpdateConflictError makes `update` lose nothing, whatever Redis does.
+   */
+  readonly replaces?: unknown
 }
+
+/** What orders the values of one key. Numbers up to 2^53; strings of up to 63 bytes, by their bytes: '10' stands before '9'. */
+export type Version = number | bigint | Date | string
 
 export interface NamespaceOptions<V> extends PolicyOptions {
   /** Part of every key: 1 to 64 letters, digits, `_`, `.` or `-`. */
@@ -45,6 +53,21 @@ export interface NamespaceOptions<V> extends PolicyOptions {
     | undefined
   /** Writes the source; without it `set` stores in the cache only. */
   save?: ((key: string, value: V, context: SaveContext) => Promise<unknown> | unknown) | undefined
+  /**
+   * What orders the values of a key: a row version, or when the row was last changed. It must never fall while the key
+   * lives. An older value then never replaces a newer one in Redis, whoever stores it, lease or not.
+   */
+  version?: ((value: V) => Version) | undefined
+  /**
+   * Up to 32 names under which the value is dropped by `invalidateTag`, made from key and value. Entries are then
+   * believed only together with the namespace's generations, as with `clearable`.
+   */
+  tags?: ((key: string, value: V) => readonly string[]) | undefined
+  /**
+   * Whether `clear()` may drop all entries at once. They are then believed only together with one more key in Redis:
+   * where that is gone, so are they. Default false, or true with `tags`.
+   */
+  clearable?: boolean | undefined
   /** Part of the key, so that two releases side by side do not read each other's entries. Default 0. */
   schemaVersion?: number | undefined
   local?: { ttl?: Duration; clone?: boolean } | false | undefined
@@ -64,6 +87,9 @@ export interface NamespaceSettings<V> {
   readonly load: NamespaceOptions<V>['load']
   readonly loadMany: NamespaceOptions<V>['loadMany']
   readonly save: NamespaceOptions<V>['save']
+  readonly version: NamespaceOptions<V>['version']
+  readonly tags: NamespaceOptions<V>['tags']
+  readonly clearable: boolean
   readonly schemaVersion: number
   readonly local: { readonly ttl: number; readonly clone: boolean } | false
   readonly source: { readonly concurrency: number; readonly queue: number } | undefined
@@ -91,6 +117,9 @@ const schema = z.strictObject({
   load: aFunction('(key, context) => value'),
   loadMany: aFunction('(keys, context) => Map'),
   save: aFunction('(key, value, context) => void'),
+  version: aFunction('(value) => number, bigint, Date or sortable string'),
+  tags: aFunction('(key, value) => strings'),
+  clearable: z.boolean({ error: 'expected true or false' }).optional(),
   schemaVersion: whole(0, 1_000_000).optional(),
   local: orFalse(
     z.strictObject({
@@ -111,6 +140,7 @@ export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: Ca
     ...(parsed.success ? [] : toOptionIssues(parsed.error)),
     ...nowhereToKeep(options, cache),
     ...limitOfNone(options),
+    ...tagsWithoutClearing(options),
   ]
   if (!parsed.success || issues.length > 0) throw new InvalidOptionsError('namespace', issues)
   const given = parsed.data
@@ -121,6 +151,9 @@ export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: Ca
     load: options.load,
     loadMany: options.loadMany,
     save: options.save,
+    version: options.version,
+    tags: options.tags,
+    clearable: given.clearable ?? options.tags !== undefined,
     schemaVersion: given.schemaVersion ?? 0,
     local: local === false ? false : { ttl: local.ttl ?? 30_000, clone: local.clone ?? false },
     source: given.source && {
@@ -151,6 +184,11 @@ function limitOfNone(options: { memoryLimit?: unknown; redis?: unknown } | null 
   ]
 }
 
+function tagsWithoutClearing(options: { tags?: unknown; clearable?: unknown } | null | undefined): OptionIssue[] {
+  if (options?.tags === undefined || options.clearable !== false) return []
+  return [{ path: 'clearable', expected: 'tags need what clear() needs; leave it out, or expected true' }]
+}
+
 /** What one `get` may set for itself. */
 export interface GetOptions<V> {
   /** Loads this key instead of the namespace's `load`; the flight is still shared with other gets of the key. */
@@ -178,6 +216,8 @@ export interface CallSettings<V> {
   readonly policy: Policy
   readonly load: NamespaceOptions<V>['load']
   readonly timeout: number | undefined
+  /** How old an entry in Redis must be to be refreshed, in milliseconds, instead of when it is nearly over. */
+  readonly refreshFrom?: number
 }
 
 /** @throws InvalidArgumentError naming the first wrong field. */
