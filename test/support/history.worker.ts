@@ -24,10 +24,12 @@ const counters = cache.namespace<string>({
   save: (key, value, { replaces }) => source.replace(key, value, replaces),
 })
 
+type WriteEvent = Extract<HistoryEvent, { kind: 'write' }>
+
 const events: HistoryEvent[] = []
 const errors: Record<string, number> = {}
 /** Writes that Redis had not taken when they were acknowledged. */
-let untold: HistoryEvent[] = []
+let untold: WriteEvent[] = []
 let running = false
 let written = 0
 let unwellAt = 0
@@ -54,7 +56,7 @@ async function write(what: string, key: string, run: (value: string) => Promise<
   const value = await run(nextValue())
   const ended = performance.now()
   watch()
-  const event: HistoryEvent = {
+  const event: WriteEvent = {
     kind: 'write',
     what,
     key,
