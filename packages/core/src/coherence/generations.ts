@@ -46,6 +46,8 @@ export class Generations {
   #knownUntil = Number.NEGATIVE_INFINITY
   #doubts = 0
   #asking: Promise<boolean> | undefined
+  /** What was told while the first answer was under way. */
+  #heard: GenerationsMessage[] = []
 
   /**
    * `longestLife`: for how long an entry can be in Redis. `checkEvery`: where there is no channel, how old the counts may
@@ -123,8 +125,12 @@ export class Generations {
     if (this.#remote !== undefined) await this.#tell(this.#remote)
   }
 
-  onMessage({ identity, counts }: GenerationsMessage): void {
-    if (identity !== this.#table.identity) {
+  onMessage(message: GenerationsMessage): void {
+    const { identity, counts } = message
+    if (this.#table.identity === '') {
+      // Nothing is believed yet. Whether the first answer is older than this is to be seen when it is here.
+      if (this.#asking !== undefined) this.#heard.push(message)
+    } else if (identity !== this.#table.identity) {
       // Whether it is newer than what is known, Redis must say.
       this.#table.replace(identity)
       this.#forget()
@@ -183,7 +189,7 @@ export class Generations {
       const bytes = await answer
       // What came between may be missing in this answer.
       if (doubts !== this.#doubts) return false
-      this.#adopt(bytes, before)
+      if (!this.#adopt(bytes, before)) return false
       this.#knownUntil = remote.channel === 'off' ? asked + this.#checkEvery : Number.POSITIVE_INFINITY
       return true
     } catch {
@@ -197,25 +203,38 @@ export class Generations {
     if (doubts === this.#doubts) this.#asking = undefined
   }
 
-  #adopt(bytes: Buffer, before: number): void {
+  /** Whether the answer is the latest that is known. */
+  #adopt(bytes: Buffer, before: number): boolean {
     const { identity, counts } = parseGenerations(bytes)
+    if (this.#table.identity === '') return this.#adoptFirst(identity, counts)
     if (identity !== this.#table.identity) {
-      const isFirst = this.#table.identity === ''
       this.#table.replace(identity)
       for (const [slot, count] of counts) this.#table.set(slot, count)
-      // What was loaded before the first answer has nothing to be compared with.
-      if (isFirst) this.#allChangedAt = this.#changes += 1
-      else this.#changeAll()
-      return
+      this.#changeAll()
+      return true
     }
     // Less than was known when Redis was asked: it came back with older data, and so did its entries.
     for (const [slot, count] of this.#table.counted()) {
       if ((counts.get(slot) ?? 0) < count && (this.#changedAt.get(slot) ?? 0) <= before) {
         void this.clear()
-        return
+        return false
       }
     }
     this.#heed([...counts])
+    return true
+  }
+
+  #adoptFirst(identity: string, counts: ReadonlyMap<number, number>): boolean {
+    const heard = this.#heard
+    this.#heard = []
+    if (heard.length > 0 && heard.at(-1)?.identity !== identity) return false
+    this.#table.replace(identity)
+    for (const [slot, count] of counts) this.#table.set(slot, count)
+    // What was loaded before the first answer has nothing to be compared with.
+    this.#changes += 1
+    this.#allChangedAt = this.#changes
+    for (const message of heard) if (message.identity === identity) this.#heed(message.counts)
+    return true
   }
 
   async #tellOrRemember(remote: GenerationsRemote): Promise<void> {
