@@ -221,6 +221,18 @@ describe('generations', () => {
     expect(later.generations.standingOf(before)).toBeUndefined()
   })
 
+  test('drop what was kept in the process before they were known', async () => {
+    const { process } = open()
+    const [first, late] = [process('A'), process('B')]
+    await first.generations.ready()
+    const standing = { mark: late.generations.mark, slots: [1] }
+    expect(late.generations.stands(standing)).toBe(true)
+    await first.generations.clear()
+    late.hear()
+    expect(late.generations.stands(standing)).toBe(false)
+    expect(late.state.changes).toContain(true)
+  })
+
   test('without a channel are as old as checkEvery at most', async () => {
     const { clock, process } = open()
     const [here, other] = [process('A'), process('B')]

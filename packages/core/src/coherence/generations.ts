@@ -128,8 +128,9 @@ export class Generations {
   onMessage(message: GenerationsMessage): void {
     const { identity, counts } = message
     if (this.#table.identity === '') {
-      // Nothing is believed yet. Whether the first answer is older than this is to be seen when it is here.
+      // Nothing of Redis is believed yet. Whether the first answer is older than this is to be seen when it is here.
       if (this.#asking !== undefined) this.#heard.push(message)
+      this.#changeAll()
     } else if (identity !== this.#table.identity) {
       // Whether it is newer than what is known, Redis must say.
       this.#table.replace(identity)
