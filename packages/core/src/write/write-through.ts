@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import type { Clock, Random } from '../clock.ts'
 import type { Fenced, Fences } from '../coherence/fences.ts'
 import type { Generations } from '../coherence/generations.ts'
-import { invalidation, invalidations } from '../coherence/messages.ts'
 import { type PendingInvalidations, wholeNamespace } from '../coherence/pending-invalidations.ts'
 import { slotsOf } from '../coherence/tags.ts'
 import { type Codec, type Packed, seal } from '../entry/codec.ts'
@@ -20,8 +19,8 @@ import { economise } from '../pressure/economy.ts'
 import type { WriteGate } from '../pressure/write-gate.ts'
 import type { Budget } from '../redis/budget.ts'
 import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
-import { classify, isRefusedWrite } from '../redis/trouble.ts'
 import { Intent, intentTtl } from './intent.ts'
+import { Invalidating } from './invalidating.ts'
 
 export interface WriteRemote {
   readonly commands: RedisCommands
@@ -81,9 +80,12 @@ interface Prepared<V> {
  */
 export class WriteThrough<V> {
   readonly #parts: WriteParts<V>
+  readonly #invalidating: Invalidating | undefined
 
   constructor(parts: WriteParts<V>) {
     this.#parts = parts
+    const { remote, id, keys, settings } = parts
+    this.#invalidating = remote && new Invalidating(remote, id, keys, settings.policy)
   }
 
   /** Resolves when the source has the value and Redis either has it or is known not to have an older one. */
@@ -97,8 +99,11 @@ export class WriteThrough<V> {
     const ticket = fences.openWrite(key)
     const budget = remote?.commands.budget()
     const ready = generations?.ready()
+    const invalidating = this.#invalidating
     const intent =
-      remote === undefined || budget === undefined ? undefined : await this.#placeIntent(key, remote, budget)
+      remote === undefined || budget === undefined || invalidating === undefined
+        ? undefined
+        : await this.#placeIntent(invalidating.keysOf(key), remote, budget)
     if (typeof ready === 'object') await ready
     const standing = generations && { mark: generations.mark, slots: prepared.slots }
     if (this.#onlyHome && intent === undefined) {
@@ -113,11 +118,12 @@ export class WriteThrough<V> {
       keep =
         remote === undefined ||
         budget === undefined ||
-        (await this.#reachRedis(key, value, prepared, standing, intent, remote, budget, call.news))
+        invalidating === undefined ||
+        (await this.#reachRedis(key, value, prepared, standing, intent, remote, invalidating, budget, call.news))
     } catch (error) {
       counters.writeErrors += 1
       // The source may have changed all the same.
-      if (remote !== undefined && budget !== undefined) await this.#invalidate(key, remote, budget, call.news)
+      if (budget !== undefined) await invalidating?.one(key, budget, call.news)
       throw error
     } finally {
       intent?.end()
@@ -136,17 +142,17 @@ export class WriteThrough<V> {
     const { fences, remote, local, counters } = this.#parts
     const ticket = fences.openWrite(key)
     counters.deletes += 1
-    if (remote !== undefined) await this.#invalidate(key, remote, remote.commands.budget())
+    if (remote !== undefined) await this.#invalidating?.one(key, remote.commands.budget())
     fences.closeWrite(key, ticket)
     local?.delete(key)
   }
 
   /** Drops many, and tells the others of them in as few messages as they fit into. */
   async deleteMany(keys: readonly string[]): Promise<void> {
-    const { fences, remote, local, counters } = this.#parts
+    const { fences, local, counters } = this.#parts
     const tickets = keys.map((key) => fences.openWrite(key))
     counters.deletes += keys.length
-    if (remote !== undefined) await this.#invalidateMany(keys, remote)
+    await this.#invalidating?.many(keys)
     for (const [index, key] of keys.entries()) {
       fences.closeWrite(key, tickets[index] ?? {})
       local?.delete(key)
@@ -155,31 +161,13 @@ export class WriteThrough<V> {
 
   /** Tells the others of keys whose news were held back. */
   async tell(keys: readonly string[]): Promise<void> {
-    const { remote, id } = this.#parts
-    if (remote === undefined) return
-    try {
-      for (const message of invalidations(remote.sender, id, keys)) {
-        await remote.commands.publish(remote.channel, message)
-      }
-    } catch {
-      for (const key of keys) this.#remember(key, remote)
-    }
+    await this.#invalidating?.tell(keys)
   }
 
   /** Replays a write that Redis did not take. Rejects while it still does not. */
   async replay(key: string): Promise<void> {
-    const { remote, generations } = this.#parts
-    if (remote === undefined) return
-    if (key === wholeNamespace) {
-      await generations?.replay()
-      return
-    }
-    await remote.commands.invalidate(
-      this.#keysOf(key),
-      remote.channel,
-      this.#message(key, remote, undefined),
-      remote.commands.budget(),
-    )
+    if (key === wholeNamespace) await this.#parts.generations?.replay()
+    else await this.#invalidating?.replay(key)
   }
 
   /** Whether Redis is the only place that this value can be in, and losing it is not an option. */
@@ -225,8 +213,7 @@ export class WriteThrough<V> {
     }
   }
 
-  async #placeIntent(key: string, remote: WriteRemote, budget: Budget): Promise<Intent | undefined> {
-    const keys = this.#keysOf(key)
+  async #placeIntent(keys: EntryKeys, remote: WriteRemote, budget: Budget): Promise<Intent | undefined> {
     const token = randomBytes(12).toString('base64url')
     try {
       const outcome = await remote.gate.run(remote.account.claim(), () =>
@@ -246,6 +233,7 @@ export class WriteThrough<V> {
     standing: Standing | undefined,
     intent: Intent | undefined,
     remote: WriteRemote,
+    invalidating: Invalidating,
     budget: Budget,
     news: string[] | undefined,
   ): Promise<boolean> {
@@ -253,14 +241,14 @@ export class WriteThrough<V> {
     // Dropped while it was being saved, or unknown how it would be: what a reader could not believe is not stored.
     const isOutdated = standing !== undefined && stamps === undefined
     if (intent === undefined || packed === undefined || isOutdated) {
-      await this.#invalidate(key, remote, budget, news)
+      await invalidating.one(key, budget, news)
       return true
     }
     const times = economise(this.#timesOf(value), remote.account.economy())
     const bytes = seal(packed, times, { version, stamps })
     const life = Math.max(1, Math.ceil(times.expiresAt - times.storedAt))
     try {
-      const message = this.#message(key, remote, news)
+      const message = invalidating.message(key, news)
       const outcome = await remote.commands.storeWrite(
         intent.keys,
         intent.token,
@@ -280,47 +268,9 @@ export class WriteThrough<V> {
       if (outcome === 'superseded') intent.stored = true
       return outcome === 'stored' || outcome === 'refused'
     } catch (error) {
-      this.#noteRefusal(remote, error)
-      this.#remember(key, remote)
+      invalidating.failed([key], error)
       return true
     }
-  }
-
-  async #invalidate(key: string, remote: WriteRemote, budget: Budget, news?: string[]): Promise<void> {
-    const message = this.#message(key, remote, news)
-    await this.#drop([key], remote, () =>
-      remote.commands.invalidate(this.#keysOf(key), remote.channel, message, budget),
-    )
-  }
-
-  async #invalidateMany(keys: readonly string[], remote: WriteRemote): Promise<void> {
-    const messages = invalidations(remote.sender, this.#parts.id, keys)
-    const entries = keys.map((key) => this.#keysOf(key))
-    await this.#drop(keys, remote, () =>
-      remote.commands.invalidateMany(entries, remote.channel, messages, remote.commands.budget()),
-    )
-  }
-
-  async #drop(keys: readonly string[], remote: WriteRemote, send: () => Promise<void>): Promise<void> {
-    for (const key of keys) remote.account.gone(key)
-    try {
-      const outcome = remote.gate.refusesDeletions ? await remote.gate.run('essential', send) : await send()
-      if (outcome !== undefined) for (const key of keys) this.#remember(key, remote)
-    } catch (error) {
-      this.#noteRefusal(remote, error)
-      for (const key of keys) this.#remember(key, remote)
-    }
-  }
-
-  #noteRefusal(remote: WriteRemote, error: unknown): void {
-    const trouble = classify(error)
-    if (isRefusedWrite(trouble)) remote.gate.noteRefusal(trouble)
-  }
-
-  /** Redis did not take it: not to be believed for this key until it has. */
-  #remember(key: string, remote: WriteRemote): void {
-    const { policy } = this.#parts.settings
-    remote.pending.add(this.#parts.id, key, policy.ttl + Math.max(policy.staleIfError, policy.staleWhileRevalidate))
   }
 
   #keepLocally(key: string, value: V, inRedis: boolean, standing: Standing | undefined): void {
@@ -332,15 +282,6 @@ export class WriteThrough<V> {
   #timesOf(value: V) {
     const { settings, clock, random } = this.#parts
     return timesOf(value, this.#parts.observedLoadTime(), settings.policy.ttl, settings.policy, clock.now(), random)
-  }
-
-  #keysOf(key: string): EntryKeys {
-    return { value: this.#parts.keys.value(key), lease: this.#parts.keys.lease(key) }
-  }
-
-  #message(key: string, remote: WriteRemote, news: string[] | undefined): string {
-    news?.push(key)
-    return news === undefined ? invalidation(remote.sender, this.#parts.id, key) : ''
   }
 }
 
