@@ -127,12 +127,8 @@ class Trial {
         return this.#change(process, undefined, () => namespace.deleteMany([key, 'other']))
       case 'clear':
         return this.#change(process, this.#nextRow(), () => namespace.clear())
-      case 'invalidateTag': {
-        // "The source has none" has no tags.
-        const isTagged = this.world.source.latest(key) !== undefined
-        const tell = () => (isTagged ? namespace.invalidateTag(tag) : namespace.clear())
-        return this.#change(process, this.#nextRow(), tell)
-      }
+      case 'invalidateTag':
+        return this.#change(process, this.#nextRow(), () => namespace.invalidateTag(tag))
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Clock, Random } from './clock.ts'
 import { Fences } from './coherence/fences.ts'
-import { slotOf } from './coherence/generation-table.ts'
+import { absentSlot, slotOf } from './coherence/generation-table.ts'
 import { Generations } from './coherence/generations.ts'
 import type { GenerationsMessage } from './coherence/messages.ts'
 import { assertTag } from './coherence/tags.ts'
@@ -268,7 +268,7 @@ export class Namespace<V> implements LinkedNamespace {
   }
 
   /**
-   * Drops every value that `tags` gave this tag, in all processes. The source is not touched: change it first. What
+   * Drops every value that `tags` gave this tag, in all processes, and all that is known to be absent. The source is not touched: change it first. What
    * Redis held stays there until its time is over, and is not believed any more.
    *
    * @throws InvalidOptionsError where the namespace has no `tags`
@@ -277,7 +277,7 @@ export class Namespace<V> implements LinkedNamespace {
     this.#assertOpen()
     assertTag(tag)
     if (this.#settings.tags === undefined) throw wrongOption('tags', 'invalidateTag() needs tags: expected a function')
-    await this.#generations?.invalidate([slotOf(tag)])
+    await this.#generations?.invalidate([slotOf(tag), absentSlot])
   }
 
   /**

@@ -3,6 +3,9 @@ import { stampsLayout } from '../entry/envelope.ts'
 /** Tags share this many counters, so that their number is nobody's concern: an invalidation drops 1 in 16,384 too many. */
 export const slots = 16_384
 
+/** The slot of "the source has none", which has no tags: every invalidation counts it on. */
+export const absentSlot = 0
+
 /** FNV-1a, over UTF-16 units: every process must find the same slot for a tag. */
 export function slotOf(tag: string): number {
   let hash = 0x811c9dc5
@@ -11,12 +14,14 @@ export function slotOf(tag: string): number {
     hash = Math.imul(hash, 0x01000193)
   }
   // The low bits alone tell similar tags badly apart.
-  return ((hash >>> 16) ^ hash) & (slots - 1)
+  return absentSlot + 1 + ((((hash >>> 16) ^ hash) >>> 0) % (slots - 1))
 }
 
 /** What the generations of a namespace are in Redis, as far as this process has read and heard. */
 export class GenerationTable {
   #identity = ''
+  // The identity's bytes as three numbers: a hit in Redis compares them, and makes no string for it.
+  #words: readonly number[] = []
   #counts = new Map<number, number>()
 
   get identity(): string {
@@ -34,6 +39,8 @@ export class GenerationTable {
   /** Other generations altogether: nothing has been counted yet. */
   replace(identity: string): void {
     this.#identity = identity
+    const bytes = Buffer.from(identity.padEnd(stampsLayout.identity), 'latin1')
+    this.#words = [0, 4, 8].map((at) => bytes.readUInt32BE(at))
     this.#counts = new Map()
   }
 
@@ -55,8 +62,11 @@ export class GenerationTable {
 
   /** The slots of an entry that is of these generations; undefined for any other entry. */
   slotsOf(stamps: Buffer): number[] | undefined {
-    const { identity, head, slot: width } = stampsLayout
-    if (stamps.toString('latin1', 0, identity) !== this.#identity) return undefined
+    const { head, slot: width } = stampsLayout
+    const [first, second, third] = this.#words
+    if (stamps.readUInt32BE(0) !== first || stamps.readUInt32BE(4) !== second || stamps.readUInt32BE(8) !== third) {
+      return undefined
+    }
     const tagged: number[] = []
     for (let at = head; at < stamps.length; at += width) {
       const slot = stamps.readUInt16BE(at)

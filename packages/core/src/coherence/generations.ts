@@ -81,17 +81,17 @@ export class Generations {
 
   /** How an entry in Redis stands, or undefined where it is not to be believed. */
   standingOf(stamps: Buffer | undefined): Standing | undefined {
-    if (stamps === undefined || this.#untold.has('all') || !this.#known) return undefined
+    if (stamps === undefined || !this.#known) return undefined
     const slots = this.#table.slotsOf(stamps)
-    if (slots === undefined || slots.some((slot) => this.#untold.has(slot))) return undefined
+    if (slots === undefined || (this.#untold.size > 0 && this.#isUntold(slots))) return undefined
     return { mark: this.#changes, slots }
   }
 
   /** What an entry is stored with; undefined where it is not to be stored. */
   stampsOf(standing: Standing): Buffer | undefined {
     const { slots } = standing
-    if (!this.#known || !this.stands(standing) || this.#untold.has('all')) return undefined
-    return slots.some((slot) => this.#untold.has(slot)) ? undefined : this.#table.stampsOf(slots)
+    if (!this.#known || !this.stands(standing) || this.#isUntold(slots)) return undefined
+    return this.#table.stampsOf(slots)
   }
 
   /** Whether the counts are right for a read that begins now; a promise where Redis must be asked for them, which never rejects. */
@@ -145,7 +145,12 @@ export class Generations {
   }
 
   get #known(): boolean {
+    if (this.#knownUntil === Number.POSITIVE_INFINITY) return true
     return this.#remote !== undefined && this.#remote.clock.now() < this.#knownUntil
+  }
+
+  #isUntold(slots: readonly number[]): boolean {
+    return this.#untold.has('all') || slots.some((slot) => this.#untold.has(slot))
   }
 
   #forget(): void {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '../errors.ts'
-import { slotOf } from './generation-table.ts'
+import { absentSlot, slotOf } from './generation-table.ts'
 
 export type TagsOf<V> = (key: string, value: V) => readonly string[]
 
@@ -19,7 +19,8 @@ export function assertTag(tag: unknown): asserts tag is string {
  * @throws InvalidArgumentError where `tags` returns anything but up to 32 tags, or what it throws
  */
 export function slotsOf<V>(tags: TagsOf<V> | undefined, key: string, value: V | undefined): readonly number[] {
-  if (tags === undefined || value === undefined) return none
+  if (tags === undefined) return none
+  if (value === undefined) return absent
   const found = tags(key, value)
   if (!Array.isArray(found) || found.length > mostTags) {
     throw new InvalidArgumentError('tags', `expected it to return an array of up to ${mostTags} tags`)
@@ -33,3 +34,4 @@ export function slotsOf<V>(tags: TagsOf<V> | undefined, key: string, value: V | 
 }
 
 const none: readonly number[] = []
+const absent: readonly number[] = [absentSlot]
