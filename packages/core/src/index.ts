@@ -6,11 +6,15 @@ export {
   EvictionPolicyError,
   InvalidArgumentError,
   InvalidOptionsError,
+  LeaseUnavailableError,
   LoadTimeoutError,
   type OptionIssue,
+  PartialWriteError,
   PlimsollError,
   SourceOverloadedError,
   SourceUnavailableError,
+  UpdateConflictError,
+  UpdateTimeoutError,
   ValueNotPreservedError,
   WriteBehindRefusedError,
   WriteRefusedError,
@@ -27,6 +31,7 @@ export type {
   SetOperation,
 } from './options/behind-options.ts'
 export type { CacheOptions, LocalOptions, SourceOptions } from './options/cache-options.ts'
+export type { RefreshOptions, UpdateOptions, WarmOptions, WarmProgress } from './options/call-options.ts'
 export type { Duration } from './options/duration.ts'
 export { connectionFromEnvironment, type EnvironmentOptions } from './options/environment.ts'
 export type { Logger } from './options/logger.ts'
@@ -36,6 +41,7 @@ export type {
   LoadManyContext,
   NamespaceOptions,
   SaveContext,
+  Version,
 } from './options/namespace-options.ts'
 export type { PolicyOptions, Priority, Serializer } from './options/policy.ts'
 export type { PressureOptions } from './options/pressure-options.ts'
@@ -47,6 +53,7 @@ export type { Mode } from './pressure/mode.ts'
 export type { Restart, ServerTotals, Trend } from './pressure/trend.ts'
 export type { Vitals } from './pressure/vitals.ts'
 export type { Counters } from './read/counters.ts'
+export type { RefreshAhead } from './read/refresh-ahead.ts'
 export type { CacheStatistics, NamespaceStatistics, TargetStatistics } from './statistics.ts'
 export {
   type PostgresCounters,

@@ -1,11 +1,25 @@
 import type { Clock, Random } from './clock.ts'
 import { Fences } from './coherence/fences.ts'
+import { absentSlot, slotOf } from './coherence/generation-table.ts'
+import { Generations } from './coherence/generations.ts'
+import type { GenerationsMessage } from './coherence/messages.ts'
+import { assertTag } from './coherence/tags.ts'
 import { createCodec } from './entry/codec.ts'
 import { assertKey, createGroupedKeySpace, createKeySpace } from './entry/key.ts'
-import { CacheClosedError, InvalidArgumentError, LoadTimeoutError } from './errors.ts'
+import { CacheClosedError, InvalidArgumentError, InvalidOptionsError, LoadTimeoutError } from './errors.ts'
 import { HotKeys } from './local/hot-keys.ts'
 import { LocalKeeper } from './local/local-keeper.ts'
 import type { LocalNamespace, LocalTier } from './local/local-tier.ts'
+import {
+  parseRefreshOptions,
+  parseUpdateOptions,
+  parseWarmOptions,
+  type RefreshOptions,
+  type UpdateOptions,
+  type WarmOptions,
+  type WarmProgress,
+} from './options/call-options.ts'
+import type { Duration } from './options/duration.ts'
 import type { Logger } from './options/logger.ts'
 import {
   type CallSettings,
@@ -16,15 +30,21 @@ import {
 import type { Account } from './pressure/account.ts'
 import { CacheAside } from './read/cache-aside.ts'
 import { type Counters, createCounters, createObservations, type Observations } from './read/counters.ts'
+import { Exclusive } from './read/exclusive.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
 import type { Flight } from './read/flight.ts'
 import type { LeaseContext } from './read/lease.ts'
-import type { Fetch } from './read/read-parts.ts'
+import { Context } from './read/load-context.ts'
+import type { Fetch, ReadParts } from './read/read-parts.ts'
+import { RefreshAhead } from './read/refresh-ahead.ts'
 import type { Source } from './read/source.ts'
 import { Wakeups } from './read/wakeups.ts'
+import { warm } from './read/warm.ts'
 import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
+import { deleteMany, setMany } from './write/many.ts'
+import { update } from './write/update.ts'
 import { WriteThrough } from './write/write-through.ts'
 import { WriteBehind } from './write-behind/write-behind.ts'
 
@@ -72,6 +92,10 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #settings: NamespaceSettings<V>
   readonly #source: Source
   readonly #clock: Clock
+  readonly #generations: Generations | undefined
+  readonly #readParts: ReadParts<V>
+  readonly #exclusive: Exclusive<V>
+  readonly #refreshes = new Set<RefreshAhead<V>>()
   readonly #fences = new Fences<Flight<V>>()
   readonly #wakeups = new Wakeups()
   readonly #counters = createCounters()
@@ -97,12 +121,29 @@ export class Namespace<V> implements LinkedNamespace {
     this.#source = source
     this.#clock = clock
     this.hotKeys = new HotKeys(clock)
-    this.#local = local === false ? undefined : tier?.namespace<V>(clock, local.clone, this.hotKeys)
-    const codec = createCodec(policy, settings.schema, warnOfSize(name, logger))
+    this.#local =
+      local === false
+        ? undefined
+        : tier?.namespace<V>(clock, local.clone, this.hotKeys, (standing) => {
+            return standing === undefined || this.#generations === undefined || this.#generations.stands(standing)
+          })
+    const codec = createCodec(policy, settings.schema, warnOfSize(name, logger), settings.clearable)
     const groupsOf = (topology?: string) => (topology === 'cluster' ? groupsOnCluster : 1)
     const grouped =
       settings.behind && createGroupedKeySpace(cacheName, name, schemaVersion, groupsOf(link?.commands.topology.kind))
     const keys = grouped ?? createKeySpace(cacheName, name, schemaVersion)
+    this.#generations = settings.clearable
+      ? new Generations(
+          id,
+          keys.generations,
+          link,
+          {
+            longestLife: policy.ttl + Math.max(policy.staleIfError, policy.staleWhileRevalidate),
+            checkEvery: local === false ? 1_000 : local.ttl,
+          },
+          (isAll) => this.#onDropped(isAll),
+        )
+      : undefined
     const keeper = new LocalKeeper(
       this.#local,
       local === false ? 0 : local.ttl,
@@ -116,6 +157,7 @@ export class Namespace<V> implements LinkedNamespace {
       observations: this.#observations,
       fences: this.#fences,
       wakeups: this.#wakeups,
+      generations: this.#generations,
       id,
     }
     const { keptElsewhere } = parts
@@ -144,7 +186,9 @@ export class Namespace<V> implements LinkedNamespace {
     const { loads } = this.#behind ?? {}
     const storing: Pick<LeaseContext, 'storeUnderLease'> =
       loads && behind?.counters ? { storeUnderLease: (...store) => loads.store(...store) } : {}
-    this.#reading = new CacheAside({ ...shared, remote: remote && { ...remote, ...storing } })
+    this.#readParts = { ...shared, remote: remote && { ...remote, ...storing } }
+    this.#reading = new CacheAside(this.#readParts)
+    this.#exclusive = new Exclusive(this.#readParts)
     this.#writing = new WriteThrough({ ...shared, remote, observedLoadTime })
     this.#loading = loads?.around(settings) ?? settings
     this.#fetch = fetchOne({ ...settings, ...this.#loading }, source)
@@ -210,7 +254,7 @@ export class Namespace<V> implements LinkedNamespace {
    */
   async set(key: string, value: V, options: SetOptions = {}): Promise<void> {
     this.#assertUsable(key)
-    if (this.#behind === undefined) await this.#writing.set(key, value, options.signal)
+    if (this.#behind === undefined) await this.#writing.set(key, value, { signal: options.signal })
     else await this.#behind.set(key, value, options.id)
   }
 
@@ -231,7 +275,7 @@ export class Namespace<V> implements LinkedNamespace {
    * With `write: 'behind'`: saves what waits, of all processes, as far as this one may. False where some of it still waits after `milliseconds`.
    */
   async drain(milliseconds = 5_000): Promise<boolean> {
-    if (this.#closed) throw new CacheClosedError()
+    this.#assertOpen()
     return (await this.#behind?.drain(milliseconds)) ?? true
   }
 
@@ -241,10 +285,118 @@ export class Namespace<V> implements LinkedNamespace {
     await this.#writing.delete(key)
   }
 
+  /**
+   * `set` for many, 16 saves at once; the others hear of a hundred keys in one message.
+   *
+   * @throws PartialWriteError once all others are written; InvalidArgumentError before anything is changed
+   */
+  async setMany(entries: Iterable<readonly [key: string, value: V]>, options: SetOptions = {}): Promise<void> {
+    const all = [...new Map(entries)]
+    for (const [key] of all) this.#assertUsable(key)
+    await setMany(this.#writing, all, options.signal)
+  }
+
+  /** `delete` for many, a hundred keys at a time. */
+  async deleteMany(keys: Iterable<string>): Promise<void> {
+    const all = [...new Set(keys)]
+    for (const key of all) this.#assertUsable(key)
+    await deleteMany(this.#writing, all)
+  }
+
+  /**
+   * Reads the key from the source, lets `change` make the new value of it, and writes that through, while no other
+   * `update` of the key runs in any process. `change` may be called again where the source has changed meanwhile; what
+   * it returns as `undefined` is left as it is. Answers the value that is there now.
+   *
+   * @example await carts.update('user-7', (cart) => ({ ...cart, items: [...cart.items, item] }))
+   * @throws what `load`, `change` and `save` throw; UpdateTimeoutError, LeaseUnavailableError, SourceOverloadedError
+   */
+  async update(
+    key: string,
+    change: (value: V | undefined) => Promise<V | undefined> | V | undefined,
+    options: UpdateOptions = {},
+  ): Promise<V | undefined> {
+    this.#assertUsable(key)
+    const fetch = this.#fetch
+    if (fetch === undefined || this.#settings.save === undefined) {
+      throw wrongOption('save', 'update() needs load and save: expected both')
+    }
+    const { loadTimeout } = this.#settings.policy
+    return await update(
+      {
+        name: this.name,
+        now: () => this.#clock.now(),
+        enter: (...turn) => this.#exclusive.enter(...turn),
+        read: (key) => fetch.load(key, new Context<V>(undefined, new AbortController().signal), loadTimeout),
+        write: (...write) => this.#writing.set(...write),
+      },
+      key,
+      change,
+      parseUpdateOptions(options),
+    )
+  }
+
+  /**
+   * Drops every value that `tags` gave this tag, in all processes, and all that is known to be absent. The source is not touched: change it first. What
+   * Redis held stays there until its time is over, and is not believed any more.
+   *
+   * @throws InvalidOptionsError where the namespace has no `tags`
+   */
+  async invalidateTag(tag: string): Promise<void> {
+    this.#assertOpen()
+    assertTag(tag)
+    if (this.#settings.tags === undefined) throw wrongOption('tags', 'invalidateTag() needs tags: expected a function')
+    await this.#generations?.invalidate([slotOf(tag), absentSlot])
+  }
+
+  /**
+   * Drops every value of the namespace, in all processes and at once, however many there are.
+   *
+   * @throws InvalidOptionsError where the namespace is not `clearable`
+   */
+  async clear(): Promise<void> {
+    this.#assertOpen()
+    if (this.#generations === undefined) throw wrongOption('clearable', 'clear() needs it: expected true')
+    await this.#generations.clear()
+  }
+
+  /**
+   * Gets many keys before anybody asks for them. Processes that warm the same keys share the work: each key is loaded
+   * once. Failed loads are counted, not thrown.
+   *
+   * @throws the reason of `signal` where it aborts
+   */
+  async warm(keys: Iterable<string> | AsyncIterable<string>, options: WarmOptions = {}): Promise<WarmProgress> {
+    this.#assertOpen()
+    const get = (key: string) => this.#read(key, undefined)
+    return await warm(keys, get, parseWarmOptions(options), this.#clock, this.#readParts.random)
+  }
+
+  /**
+   * Loads the keys anew at each interval, in one process of all that ask for it; when that one ends, another takes over
+   * within 7 seconds. Ends with `stop()` or when the cache is closed.
+   *
+   * @example products.refreshEvery('1m', { keys: ['home', 'sale'] })
+   */
+  refreshEvery(interval: Duration, options: RefreshOptions): RefreshAhead<V> {
+    this.#assertOpen()
+    const call = parseRefreshOptions(interval, options)
+    const fetch = this.#fetch
+    if (fetch === undefined) throw wrongOption('load', 'refreshEvery() needs it: expected a function')
+    const settings = { ...this.#call, refreshFrom: call.interval / 2 }
+    const refreshing = new RefreshAhead(this.#readParts, call, (keys, signal) => {
+      const refresh = (key: string) => this.#reading.refresh(key, settings, fetch)
+      const { concurrency } = call
+      return warm(keys, refresh, { concurrency, signal, onProgress: undefined }, this.#clock, this.#readParts.random)
+    })
+    this.#refreshes.add(refreshing)
+    return refreshing
+  }
+
   /** @internal As `set`, within what the caller may still wait for Redis. */
   async setWithin(budget: Budget, key: string, value: V): Promise<void> {
     this.#assertUsable(key)
-    await this.#writing.set(key, value, undefined, budget)
+    await this.#writing.set(key, value, { signal: undefined, within: budget })
   }
 
   /** @internal As `delete`, within what the caller may still wait for Redis. */
@@ -330,7 +482,13 @@ export class Namespace<V> implements LinkedNamespace {
   }
 
   /** @internal */
+  onGenerations(message: GenerationsMessage): void {
+    this.#generations?.onMessage(message)
+  }
+
+  /** @internal */
   onDoubt(): void {
+    this.#generations?.onDoubt()
     this.#fences.voidAll()
     this.#local?.distrust()
   }
@@ -343,6 +501,7 @@ export class Namespace<V> implements LinkedNamespace {
   /** @internal */
   close(): void {
     this.#closed = true
+    for (const refreshing of this.#refreshes) refreshing.stop()
     // From now on a hit would be an answer of a closed cache.
     this.#local?.clear()
     this.#wakeups.wakeAll()
@@ -384,10 +543,25 @@ export class Namespace<V> implements LinkedNamespace {
     }
   }
 
+  #onDropped(isAll: boolean): void {
+    // Which of the reads under way it concerns nobody knows before they end.
+    this.#fences.voidAll()
+    if (isAll) this.#local?.clear()
+    else this.#local?.reconsider()
+  }
+
   #assertUsable(key: unknown): void {
-    if (this.#closed) throw new CacheClosedError()
+    this.#assertOpen()
     assertKey(key)
   }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new CacheClosedError()
+  }
+}
+
+function wrongOption(path: string, expected: string): InvalidOptionsError {
+  return new InvalidOptionsError('namespace', [{ path, expected }])
 }
 
 /** Once a namespace: the first large value tells as much as the thousandth. */

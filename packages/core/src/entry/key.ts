@@ -26,15 +26,25 @@ export function assertKey(key: unknown): asserts key is string {
 export interface KeySpace {
   value(key: string): string
   lease(key: string): string
+  /** Updates of one key exclude each other by a lease of their own. */
+  update(key: string): { readonly value: string; readonly lease: string }
+  /** What belongs to the namespace as a whole. */
+  readonly generations: string
+  readonly leader: { readonly value: string; readonly lease: string }
 }
 
 /**
  * `<cache>:{<namespace>:<key>}:v` and `…}:l`: value and lease share a cluster slot, whatever the key holds, because a
- * script must see both.
+ * script must see both. The other names end differently, so that no key of the namespace's users meets them: the value
+ * beside the lease of an update or a leader is never there.
  */
 export function createKeySpace(cache: string, namespace: string, schemaVersion: number): KeySpace {
-  const head = `${cache}:{${namespace}${schemaVersion === 0 ? '' : `@${schemaVersion}`}:`
+  const id = `${namespace}${schemaVersion === 0 ? '' : `@${schemaVersion}`}`
+  const head = `${cache}:{${id}:`
   return {
+    update: (key) => ({ value: `${head}${escapeKey(key)}}:uv`, lease: `${head}${escapeKey(key)}}:u` }),
+    generations: `${cache}:{${id}}:g`,
+    leader: { value: `${cache}:{${id}}:rv`, lease: `${cache}:{${id}}:r` },
     value: (key) => `${head}${escapeKey(key)}}:v`,
     lease: (key) => `${head}${escapeKey(key)}}:l`,
   }
@@ -81,6 +91,7 @@ export function createGroupedKeySpace(
   const nameOf = (key: string, version: number, suffix: string) =>
     `${heads[spread(key, count)]}${version}:${escapeKey(key)}:${suffix}`
   return {
+    ...createKeySpace(cache, namespace, schemaVersion),
     groups,
     groupOf: (key) => groups[spread(key, count)] as GroupKeys,
     numberOf: (key) => spread(key, count),

@@ -21,12 +21,21 @@ export interface LocalEntry<V> extends LocalTimes {
   promise: Promise<V | undefined> | undefined
   /** Hits get a clone each, because the option says so or because the value cannot be frozen. */
   readonly cloned: boolean
-  /** The trust epoch in which it was put; an entry of an earlier one is only a stale reserve. */
-  readonly epoch: number
+  /** The epoch in which it was last known to stand; one of an earlier epoch is looked at again. */
+  epoch: number
+  /** The doubts there were when it was put; with more of them it is only a stale reserve. */
+  readonly doubts: number
+  readonly standing: Standing | undefined
   readonly hash: number
   /** How often it was asked for since it was put, or last spared; `counted` of them are in the sketch. */
   hits: number
   counted: number
+}
+
+/** What an entry is dropped by besides its key: the slots of its tags, and the changes known before its value was read. */
+export interface Standing {
+  readonly mark: number
+  readonly slots: readonly number[]
 }
 
 // An entry object with its promise and its slots in lru-cache's map and lists, measured at 300 to 400 bytes.
@@ -64,8 +73,13 @@ export class LocalTier {
     return this.#namespaces.reduce((sum, namespace) => sum + namespace.size, 0)
   }
 
-  namespace<V>(clock: Clock, clone: boolean, hotKeys = new HotKeys(clock)): LocalNamespace<V> {
-    const namespace = new LocalNamespace<V>(this, clock, clone, hotKeys)
+  namespace<V>(
+    clock: Clock,
+    clone: boolean,
+    hotKeys = new HotKeys(clock),
+    stands: (standing: Standing | undefined) => boolean = () => true,
+  ): LocalNamespace<V> {
+    const namespace = new LocalNamespace<V>(this, clock, clone, hotKeys, stands)
     this.#namespaces.push(namespace as LocalNamespace<unknown>)
     return namespace
   }
@@ -99,10 +113,12 @@ export class LocalNamespace<V> {
   readonly #clock: Clock
   readonly #clone: boolean
   readonly #hotKeys: HotKeys
+  readonly #stands: (standing: Standing | undefined) => boolean
   readonly #entries: LRUCache<string, LocalEntry<V>>
   /** Undefined until an entry had to give way: what fits needs no choice. */
   #duel: RetentionDuel | undefined
   #epoch = 0
+  #doubts = 0
   #untilNoted = 1
   hits = 0
   evictions = 0
@@ -110,11 +126,18 @@ export class LocalNamespace<V> {
   invalidated = 0
   doubted = 0
 
-  constructor(tier: LocalTier, clock: Clock, clone: boolean, hotKeys: HotKeys) {
+  constructor(
+    tier: LocalTier,
+    clock: Clock,
+    clone: boolean,
+    hotKeys: HotKeys,
+    stands: (standing: Standing | undefined) => boolean,
+  ) {
     this.#tier = tier
     this.#clock = clock
     this.#clone = clone
     this.#hotKeys = hotKeys
+    this.#stands = stands
     this.#entries = new LRUCache<string, LocalEntry<V>>({
       // The tier sees to the bound, for which entry gives way is its choice: here is room for one more.
       maxSize: tier.maxBytes + Math.floor(tier.maxBytes / largestShare),
@@ -152,15 +175,20 @@ export class LocalNamespace<V> {
   /** The entry in whatever state, as long as it is kept. */
   peek(key: string): LocalEntry<V> | undefined {
     const entry = this.#entries.peek(key)
-    if (entry !== undefined && this.#clock.now() >= entry.expiresAt) {
+    if (entry === undefined) return undefined
+    const isOver = this.#clock.now() >= entry.expiresAt
+    if (isOver || (entry.epoch !== this.#epoch && !this.#stands(entry.standing))) {
+      if (!isOver) this.invalidated += 1
       this.delete(key)
       return undefined
     }
+    // Looked at once an epoch: from now on it is a hit again.
+    if (this.trusts(entry)) entry.epoch = this.#epoch
     return entry
   }
 
   trusts(entry: LocalEntry<V>): boolean {
-    return entry.epoch === this.#epoch
+    return entry.doubts === this.#doubts
   }
 
   /**
@@ -169,7 +197,7 @@ export class LocalNamespace<V> {
    *
    * @throws DataCloneError where a value that must be cloned cannot be.
    */
-  set(key: string, value: V | undefined, times: LocalTimes, trusted = true): void {
+  set(key: string, value: V | undefined, times: LocalTimes, trusted = true, standing?: Standing | undefined): void {
     const cloned = this.#clone || !freezeDeeply(value)
     const replaced = this.#entries.peek(key)
     const hash = replaced?.hash ?? hashOf(key)
@@ -185,12 +213,15 @@ export class LocalNamespace<V> {
       promise: undefined,
       cloned,
       epoch: trusted ? this.#epoch : this.#epoch - 1,
+      doubts: trusted ? this.#doubts : this.#doubts - 1,
+      standing,
       hash,
       hits: replaced?.hits ?? 0,
       counted: replaced?.counted ?? 0,
     }
     const before = this.#entries.calculatedSize
-    this.#entries.set(key, entry, { size: Math.ceil(garbageFactor * (entryBytes + sizeOfString(key) + sizeOf(value))) })
+    const bytes = entryBytes + sizeOfString(key) + sizeOf(value) + (standing === undefined ? 0 : sizeOf(standing))
+    this.#entries.set(key, entry, { size: Math.ceil(garbageFactor * bytes) })
     this.#tier.account(this.#entries.calculatedSize - before)
   }
 
@@ -207,8 +238,14 @@ export class LocalNamespace<V> {
     if (this.delete(key)) this.invalidated += 1
   }
 
+  /** Some entries may not stand any more: each is looked at before it is answered again. */
+  reconsider(): void {
+    this.#epoch += 1
+  }
+
   distrust(): void {
     this.#epoch += 1
+    this.#doubts += 1
     this.doubted += this.#entries.size
   }
 

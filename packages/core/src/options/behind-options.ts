@@ -120,6 +120,9 @@ interface Given {
   readonly lease?: unknown
   readonly redis?: unknown
   readonly serializer?: unknown
+  readonly version?: unknown
+  readonly tags?: unknown
+  readonly clearable?: unknown
 }
 
 /** What a namespace that writes behind needs, and what one that does not cannot have. */
@@ -127,7 +130,7 @@ export function behindIssues(
   options: Given | null | undefined,
   cache: { readonly redis: unknown; readonly policy: { readonly lease: unknown; readonly serializer: unknown } },
 ): OptionIssue[] {
-  const { write, saveMany, save, behind, lease, redis, serializer } = options ?? {}
+  const { write, saveMany, save, behind, lease, redis, serializer, version, tags, clearable } = options ?? {}
   if (write !== 'behind') {
     const expected = 'belongs to a namespace with write: "behind"'
     return [
@@ -145,6 +148,10 @@ export function behindIssues(
   issue(saveMany === undefined, 'saveMany', 'needed with write: "behind"')
   issue(save !== undefined, 'save', 'not with write: "behind", which saves by saveMany')
   issue((lease ?? cache.policy.lease) === false, 'lease', 'cannot be false with write: "behind"')
+  issue(version !== undefined, 'version', 'not with write: "behind", where behind.sequence orders the values')
+  const unstamped = 'not with write: "behind", whose values are changed in Redis without regard to generations'
+  issue(tags !== undefined, 'tags', unstamped)
+  issue(clearable === true, 'clearable', unstamped)
   const { counters, sequence } = (behind ?? {}) as BehindOptions<unknown>
   const isJson = (serializer ?? cache.policy.serializer) === 'json'
   issue(counters === true && !isJson, 'serializer', 'counters are added to in Redis, which reads them as json')
