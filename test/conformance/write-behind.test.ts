@@ -5,6 +5,7 @@ import {
   type CacheOptions,
   createCache,
   EvictionPolicyError,
+  InvalidOptionsError,
   type Namespace,
   WriteBehindRefusedError,
 } from '../../packages/core/src/index.ts'
@@ -264,6 +265,41 @@ describe('values', () => {
     ])
     const [first, second] = saved.map((operation) => operation.sequence ?? 0)
     expect(second).toBeGreaterThan(first ?? 0)
+  })
+
+  test('many are set in one call, and deleted in one', async () => {
+    const { server, redis } = await startRedis()
+    const { items, source } = open<string>(server.url, { delay: '1m' })
+    await items.drain()
+    await items.setMany([
+      ['a', 'one'],
+      ['b', 'two'],
+      ['a', 'three'],
+    ])
+    expect(await items.getMany(['a', 'b'])).toEqual(
+      new Map([
+        ['a', 'three'],
+        ['b', 'two'],
+      ]),
+    )
+    await items.drain()
+    expect(source.values).toEqual(
+      new Map([
+        ['a', 'three'],
+        ['b', 'two'],
+      ]),
+    )
+    await items.deleteMany(['a', 'b'])
+    expect(await redis.exists(valueKey('a'), valueKey('b'))).toBe(0)
+    expect(await items.get('a')).toBe('three')
+  })
+
+  test('update, tags and clear() are not for them', async () => {
+    const { server } = await startRedis()
+    const { items } = open<string>(server.url, {})
+    await expect(items.update('a', () => 'one')).rejects.toThrow(InvalidOptionsError)
+    await expect(items.invalidateTag('all')).rejects.toThrow(InvalidOptionsError)
+    await expect(items.clear()).rejects.toThrow(InvalidOptionsError)
   })
 
   test('a read after the cached value was deleted waits for the newer one that is on its way', async () => {

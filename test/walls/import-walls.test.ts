@@ -20,6 +20,7 @@ const floors: readonly (readonly string[])[] = [
   [],
   [],
   [],
+  [],
   ['session', 'http'],
   ['metrics', 'doctor'],
 ]
@@ -43,10 +44,11 @@ const besideFolders: Record<string, number> = {
   'health.ts': 4,
   'statistics.ts': 4,
   'redis-link.ts': 5,
-  'namespace.ts': 6,
-  'client-view.ts': 7,
-  'cache.ts': 8,
-  'index.ts': 11,
+  'namespace-assembly.ts': 6,
+  'namespace.ts': 7,
+  'client-view.ts': 8,
+  'cache.ts': 9,
+  'index.ts': 12,
 }
 
 function floorOf(folder: string): number {

@@ -1,15 +1,12 @@
-import type { Clock, Random } from './clock.ts'
-import { Fences } from './coherence/fences.ts'
+import type { Clock } from './clock.ts'
 import { absentSlot, slotOf } from './coherence/generation-table.ts'
-import { Generations } from './coherence/generations.ts'
 import type { GenerationsMessage } from './coherence/messages.ts'
 import { assertTag } from './coherence/tags.ts'
-import { createCodec } from './entry/codec.ts'
-import { assertKey, createGroupedKeySpace, createKeySpace } from './entry/key.ts'
+import { assertKey } from './entry/key.ts'
 import { CacheClosedError, InvalidArgumentError, InvalidOptionsError, LoadTimeoutError } from './errors.ts'
-import { HotKeys } from './local/hot-keys.ts'
-import { LocalKeeper } from './local/local-keeper.ts'
-import type { LocalNamespace, LocalTier } from './local/local-tier.ts'
+import type { HotKeys } from './local/hot-keys.ts'
+import type { LocalNamespace } from './local/local-tier.ts'
+import { assembleNamespace, type KeptElsewhere, type NamespaceParts } from './namespace-assembly.ts'
 import {
   parseRefreshOptions,
   parseUpdateOptions,
@@ -20,7 +17,6 @@ import {
   type WarmProgress,
 } from './options/call-options.ts'
 import type { Duration } from './options/duration.ts'
-import type { Logger } from './options/logger.ts'
 import {
   type CallSettings,
   type GetOptions,
@@ -28,44 +24,21 @@ import {
   parseGetOptions,
 } from './options/namespace-options.ts'
 import type { Account } from './pressure/account.ts'
-import { CacheAside } from './read/cache-aside.ts'
-import { type Counters, createCounters, createObservations, type Observations } from './read/counters.ts'
-import { Exclusive } from './read/exclusive.ts'
+import type { CacheAside } from './read/cache-aside.ts'
+import type { Counters, Observations } from './read/counters.ts'
+import type { Exclusive } from './read/exclusive.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
-import type { Flight } from './read/flight.ts'
-import type { LeaseContext } from './read/lease.ts'
 import { Context } from './read/load-context.ts'
 import type { Fetch, ReadParts } from './read/read-parts.ts'
 import { RefreshAhead } from './read/refresh-ahead.ts'
-import type { Source } from './read/source.ts'
-import { Wakeups } from './read/wakeups.ts'
 import { warm } from './read/warm.ts'
 import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
 import { deleteMany, setMany } from './write/many.ts'
 import { update } from './write/update.ts'
-import { WriteThrough } from './write/write-through.ts'
-import { WriteBehind } from './write-behind/write-behind.ts'
-
-export interface NamespaceParts {
-  readonly cacheName: string
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly development: boolean
-  readonly tier: LocalTier | undefined
-  readonly link: RedisLink | undefined
-  readonly source: Source
-  /** For values that somebody else keeps in Redis, and that are only accounted here. */
-  readonly keptElsewhere?: KeptElsewhere | undefined
-}
-
-/** What somebody who keeps values under other keys tells of them. */
-export interface KeptElsewhere {
-  redisKey(key: string): string
-  counters(): Partial<Counters>
-}
+import type { WriteThrough } from './write/write-through.ts'
+import type { WriteBehind } from './write-behind/write-behind.ts'
 
 export interface SetOptions {
   /** Handed to `save`. */
@@ -76,8 +49,8 @@ export interface SetOptions {
 
 export type IncrementOptions = Pick<SetOptions, 'id'>
 
-// Slot groups of a write-behind namespace on a cluster: its streams are spread over the primaries. Part of the keys.
-const groupsOnCluster = 16
+// Of the keys that a process is asked for most: those that `refreshEvery` loads anew where it is given none.
+const mostRefreshed = 100
 
 /** A kind of value: how it is loaded, saved, kept and for how long. Made by `cache.namespace`. */
 export class Namespace<V> implements LinkedNamespace {
@@ -88,113 +61,38 @@ export class Namespace<V> implements LinkedNamespace {
   readonly link: RedisLink | undefined
   /** @internal What it is asked for most. */
   readonly hotKeys: HotKeys
+  readonly #parts: ReadParts<V>
   readonly #local: LocalNamespace<V> | undefined
-  readonly #settings: NamespaceSettings<V>
-  readonly #source: Source
-  readonly #clock: Clock
-  readonly #generations: Generations | undefined
-  readonly #readParts: ReadParts<V>
-  readonly #exclusive: Exclusive<V>
-  readonly #refreshes = new Set<RefreshAhead<V>>()
-  readonly #fences = new Fences<Flight<V>>()
-  readonly #wakeups = new Wakeups()
-  readonly #counters = createCounters()
-  readonly #observations = createObservations()
   readonly #reading: CacheAside<V>
+  readonly #exclusive: Exclusive<V>
   readonly #writing: WriteThrough<V>
   readonly #behind: WriteBehind<V> | undefined
   /** As given, with loads that know of what waits to be saved. */
   readonly #loading: Pick<NamespaceSettings<V>, 'name' | 'load' | 'loadMany'>
   readonly #fetch: Fetch<V> | undefined
   readonly #call: CallSettings<V>
-  readonly #noteWrite: (key: string) => void
+  readonly #refreshes = new Set<RefreshAhead<V>>()
   readonly #keptElsewhere: KeptElsewhere | undefined
   #closed = false
 
   /** @internal */
-  constructor(settings: NamespaceSettings<V>, parts: NamespaceParts) {
-    const { cacheName, clock, random, logger, development, tier, link, source } = parts
-    const { name, schemaVersion, local, policy } = settings
-    const id = schemaVersion === 0 ? name : `${name}@${schemaVersion}`
-    this.name = name
-    this.#settings = settings
-    this.#source = source
-    this.#clock = clock
-    this.hotKeys = new HotKeys(clock)
-    this.#local =
-      local === false
-        ? undefined
-        : tier?.namespace<V>(clock, local.clone, this.hotKeys, (standing) => {
-            return standing === undefined || this.#generations === undefined || this.#generations.stands(standing)
-          })
-    const codec = createCodec(policy, settings.schema, warnOfSize(name, logger), settings.clearable)
-    const groupsOf = (topology?: string) => (topology === 'cluster' ? groupsOnCluster : 1)
-    const grouped =
-      settings.behind && createGroupedKeySpace(cacheName, name, schemaVersion, groupsOf(link?.commands.topology.kind))
-    const keys = grouped ?? createKeySpace(cacheName, name, schemaVersion)
-    this.#generations = settings.clearable
-      ? new Generations(
-          id,
-          keys.generations,
-          link,
-          {
-            longestLife: policy.ttl + Math.max(policy.staleIfError, policy.staleWhileRevalidate),
-            checkEvery: local === false ? 1_000 : local.ttl,
-          },
-          (isAll) => this.#onDropped(isAll),
-        )
-      : undefined
-    const keeper = new LocalKeeper(
-      this.#local,
-      local === false ? 0 : local.ttl,
-      clock,
-      () => link?.hearsOthers() ?? true,
-    )
-    const shared = {
-      ...{ settings, clock, random, development, keys, codec, keeper, logger, source },
-      local: this.#local,
-      counters: this.#counters,
-      observations: this.#observations,
-      fences: this.#fences,
-      wakeups: this.#wakeups,
-      generations: this.#generations,
-      id,
-    }
-    const { keptElsewhere } = parts
-    const redisKey = keptElsewhere?.redisKey ?? keys.value
-    const account = link?.openAccount(id, policy.priority, settings.maxRedisBytes, redisKey)
-    this.#keptElsewhere = keptElsewhere
-    this.account = account
-    this.link = link
-    const remote = link &&
-      account && {
-        commands: link.commands,
-        gate: link.gate,
-        account,
-        pending: link.pending,
-        clock,
-        channel: link.channelName,
-        sender: link.sender,
-        trusts: (key: string) => link.pending.trusts(id, key),
-      }
-    const observedLoadTime = () => this.#reading.loading.observedTime
-    const { behind } = settings
-    this.#behind =
-      behind && grouped && remote
-        ? new WriteBehind({ ...shared, behind, keys: grouped, remote, observedLoadTime })
-        : undefined
-    const { loads } = this.#behind ?? {}
-    const storing: Pick<LeaseContext, 'storeUnderLease'> =
-      loads && behind?.counters ? { storeUnderLease: (...store) => loads.store(...store) } : {}
-    this.#readParts = { ...shared, remote: remote && { ...remote, ...storing } }
-    this.#reading = new CacheAside(this.#readParts)
-    this.#exclusive = new Exclusive(this.#readParts)
-    this.#writing = new WriteThrough({ ...shared, remote, observedLoadTime })
-    this.#loading = loads?.around(settings) ?? settings
-    this.#fetch = fetchOne({ ...settings, ...this.#loading }, source)
-    this.#call = { policy, load: settings.load, timeout: undefined }
-    this.#noteWrite = (key) => link?.commands.noteWrite(keys.value(key))
-    link?.add(id, this)
+  constructor(settings: NamespaceSettings<V>, lent: NamespaceParts) {
+    const made = assembleNamespace(settings, lent)
+    this.name = settings.name
+    this.account = made.account
+    this.link = lent.link
+    this.hotKeys = made.hotKeys
+    this.#parts = made.parts
+    this.#local = made.parts.local
+    this.#reading = made.reading
+    this.#exclusive = made.exclusive
+    this.#writing = made.writing
+    this.#behind = made.behind
+    this.#loading = made.loading
+    this.#fetch = made.fetch
+    this.#call = { policy: settings.policy, load: settings.load, timeout: undefined }
+    this.#keptElsewhere = lent.keptElsewhere
+    lent.link?.add(made.parts.id, this)
   }
 
   /**
@@ -223,7 +121,7 @@ export class Namespace<V> implements LinkedNamespace {
     const fetch =
       loadMany === undefined || this.#fetch === undefined
         ? this.#fetch
-        : new BatchFetch(name, loadMany, this.#source, this.#fetch, unique)
+        : new BatchFetch(name, loadMany, this.#parts.source, this.#fetch, unique)
     const reads: Promise<V | undefined>[] = []
     for (const key of unique) {
       const hit = this.#local?.hit(key)
@@ -286,14 +184,19 @@ export class Namespace<V> implements LinkedNamespace {
   }
 
   /**
-   * `set` for many, 16 saves at once; the others hear of a hundred keys in one message.
+   * `set` for many, 16 at once; the others hear of a hundred keys in one message.
    *
    * @throws PartialWriteError once all others are written; InvalidArgumentError before anything is changed
    */
-  async setMany(entries: Iterable<readonly [key: string, value: V]>, options: SetOptions = {}): Promise<void> {
+  async setMany(
+    entries: Iterable<readonly [key: string, value: V]>,
+    options: Pick<SetOptions, 'signal'> = {},
+  ): Promise<void> {
     const all = [...new Map(entries)]
     for (const [key] of all) this.#assertUsable(key)
-    await setMany(this.#writing, all, options.signal)
+    const behind = this.#behind
+    const set = (key: string, value: V) => behind?.set(key, value, undefined)
+    await setMany(behind === undefined ? this.#writing : { set }, all, options.signal)
   }
 
   /** `delete` for many, a hundred keys at a time. */
@@ -318,14 +221,14 @@ export class Namespace<V> implements LinkedNamespace {
   ): Promise<V | undefined> {
     this.#assertUsable(key)
     const fetch = this.#fetch
-    if (fetch === undefined || this.#settings.save === undefined) {
+    if (fetch === undefined || this.#parts.settings.save === undefined) {
       throw wrongOption('save', 'update() needs load and save: expected both')
     }
-    const { loadTimeout } = this.#settings.policy
+    const { loadTimeout } = this.#parts.settings.policy
     return await update(
       {
         name: this.name,
-        now: () => this.#clock.now(),
+        now: () => this.#parts.clock.now(),
         enter: (...turn) => this.#exclusive.enter(...turn),
         read: (key) => fetch.load(key, new Context<V>(undefined, new AbortController().signal), loadTimeout),
         write: (...write) => this.#writing.set(...write),
@@ -345,8 +248,9 @@ export class Namespace<V> implements LinkedNamespace {
   async invalidateTag(tag: string): Promise<void> {
     this.#assertOpen()
     assertTag(tag)
-    if (this.#settings.tags === undefined) throw wrongOption('tags', 'invalidateTag() needs tags: expected a function')
-    await this.#generations?.invalidate([slotOf(tag), absentSlot])
+    if (this.#parts.settings.tags === undefined)
+      throw wrongOption('tags', 'invalidateTag() needs tags: expected a function')
+    await this.#parts.generations?.invalidate([slotOf(tag), absentSlot])
   }
 
   /**
@@ -356,8 +260,8 @@ export class Namespace<V> implements LinkedNamespace {
    */
   async clear(): Promise<void> {
     this.#assertOpen()
-    if (this.#generations === undefined) throw wrongOption('clearable', 'clear() needs it: expected true')
-    await this.#generations.clear()
+    if (this.#parts.generations === undefined) throw wrongOption('clearable', 'clear() needs it: expected true')
+    await this.#parts.generations.clear()
   }
 
   /**
@@ -369,25 +273,27 @@ export class Namespace<V> implements LinkedNamespace {
   async warm(keys: Iterable<string> | AsyncIterable<string>, options: WarmOptions = {}): Promise<WarmProgress> {
     this.#assertOpen()
     const get = (key: string) => this.#read(key, undefined)
-    return await warm(keys, get, parseWarmOptions(options), this.#clock, this.#readParts.random)
+    return await warm(keys, get, parseWarmOptions(options), this.#parts.clock, this.#parts.random)
   }
 
   /**
    * Loads the keys anew at each interval, in one process of all that ask for it; when that one ends, another takes over
-   * within 7 seconds. Ends with `stop()` or when the cache is closed.
+   * within 7 seconds. Ends with `stop()` or when the cache is closed. Without `keys` they are, at each round, the hundred
+   * that this process is asked for most.
    *
    * @example products.refreshEvery('1m', { keys: ['home', 'sale'] })
    */
-  refreshEvery(interval: Duration, options: RefreshOptions): RefreshAhead<V> {
+  refreshEvery(interval: Duration, options: RefreshOptions = {}): RefreshAhead<V> {
     this.#assertOpen()
-    const call = parseRefreshOptions(interval, options)
+    const hottest = () => this.hotKeys.top(mostRefreshed).map(({ key }) => key)
+    const call = parseRefreshOptions(interval, { keys: hottest, ...options })
     const fetch = this.#fetch
     if (fetch === undefined) throw wrongOption('load', 'refreshEvery() needs it: expected a function')
     const settings = { ...this.#call, refreshFrom: call.interval / 2 }
-    const refreshing = new RefreshAhead(this.#readParts, call, (keys, signal) => {
+    const refreshing = new RefreshAhead(this.#parts, call, (keys, signal) => {
       const refresh = (key: string) => this.#reading.refresh(key, settings, fetch)
       const { concurrency } = call
-      return warm(keys, refresh, { concurrency, signal, onProgress: undefined }, this.#clock, this.#readParts.random)
+      return warm(keys, refresh, { concurrency, signal, onProgress: undefined }, this.#parts.clock, this.#parts.random)
     })
     this.#refreshes.add(refreshing)
     return refreshing
@@ -407,24 +313,24 @@ export class Namespace<V> implements LinkedNamespace {
 
   /** @internal As `get`, but joins no read that began before: what that finds may have been written over since. */
   getAnew(key: string): Promise<V | undefined> {
-    this.#fences.setReadAside(key)
+    this.#parts.fences.setReadAside(key)
     return this.get(key)
   }
 
   /** @internal */
   get counters(): Counters {
-    const own = { ...this.#counters, localHits: this.#counters.localHits + (this.#local?.hits ?? 0) }
+    const own = { ...this.#parts.counters, localHits: this.#parts.counters.localHits + (this.#local?.hits ?? 0) }
     return this.#keptElsewhere === undefined ? own : { ...own, ...this.#keptElsewhere.counters() }
   }
 
   /** @internal */
   get observations(): Observations {
-    return this.#observations
+    return this.#parts.observations
   }
 
   /** @internal */
   get statistics(): NamespaceStatistics {
-    const { getSeconds, loadSeconds, payloadBytes } = this.#observations
+    const { getSeconds, loadSeconds, payloadBytes } = this.#parts.observations
     const local = this.#local
     return {
       target: this.link?.target,
@@ -445,7 +351,7 @@ export class Namespace<V> implements LinkedNamespace {
 
   /** @internal */
   get clock(): Clock {
-    return this.#clock
+    return this.#parts.clock
   }
 
   /** @internal */
@@ -455,41 +361,41 @@ export class Namespace<V> implements LinkedNamespace {
 
   /** @internal */
   get settings(): NamespaceSettings<V> {
-    return this.#settings
+    return this.#parts.settings
   }
 
   /** @internal */
   get busy(): boolean {
-    return this.#fences.reads + this.#fences.writes > 0
+    return this.#parts.fences.reads + this.#parts.fences.writes > 0
   }
 
   /** @internal */
   get writing(): boolean {
-    return this.#fences.writes > 0
+    return this.#parts.fences.writes > 0
   }
 
   /** @internal */
   onInvalidation(key: string): void {
-    this.#noteWrite(key)
+    this.link?.commands.noteWrite(this.#parts.keys.value(key))
     this.account?.gone(key)
-    this.#fences.voidKey(key)
+    this.#parts.fences.voidKey(key)
     this.#local?.invalidate(key)
   }
 
   /** @internal */
   onWake(key: string): void {
-    this.#wakeups.wake(key)
+    this.#parts.wakeups.wake(key)
   }
 
   /** @internal */
   onGenerations(message: GenerationsMessage): void {
-    this.#generations?.onMessage(message)
+    this.#parts.generations?.onMessage(message)
   }
 
   /** @internal */
   onDoubt(): void {
-    this.#generations?.onDoubt()
-    this.#fences.voidAll()
+    this.#parts.generations?.onDoubt()
+    this.#parts.fences.voidAll()
     this.#local?.distrust()
   }
 
@@ -504,19 +410,24 @@ export class Namespace<V> implements LinkedNamespace {
     for (const refreshing of this.#refreshes) refreshing.stop()
     // From now on a hit would be an answer of a closed cache.
     this.#local?.clear()
-    this.#wakeups.wakeAll()
+    this.#parts.wakeups.wakeAll()
   }
 
   #read(key: string, options: GetOptions<V> | undefined): Promise<V | undefined> {
     try {
       this.#assertUsable(key)
       if (options === undefined) return this.#start(key, this.#call, this.#fetch)
-      const call = parseGetOptions(options, this.#settings)
+      const call = parseGetOptions(options, this.#parts.settings)
       const { load, onDropOut } = options
       const fetch =
         load === undefined && onDropOut === undefined
           ? this.#fetch
-          : fetchOne(this.#settings, this.#source, load && (this.#behind?.loads.wrapLoad(load) ?? load), onDropOut)
+          : fetchOne(
+              this.#parts.settings,
+              this.#parts.source,
+              load && (this.#behind?.loads.wrapLoad(load) ?? load),
+              onDropOut,
+            )
       return this.#within(call.timeout, this.#start(key, call, fetch))
     } catch (error) {
       return Promise.reject(error)
@@ -534,20 +445,13 @@ export class Namespace<V> implements LinkedNamespace {
     if (timeout === undefined) return await value
     let timer: unknown
     const late = new Promise<never>((_, reject) => {
-      timer = this.#clock.setTimeout(() => reject(new LoadTimeoutError(this.name, timeout)), timeout)
+      timer = this.#parts.clock.setTimeout(() => reject(new LoadTimeoutError(this.name, timeout)), timeout)
     })
     try {
       return await Promise.race([value, late])
     } finally {
-      this.#clock.clearTimeout(timer)
+      this.#parts.clock.clearTimeout(timer)
     }
-  }
-
-  #onDropped(isAll: boolean): void {
-    // Which of the reads under way it concerns nobody knows before they end.
-    this.#fences.voidAll()
-    if (isAll) this.#local?.clear()
-    else this.#local?.reconsider()
   }
 
   #assertUsable(key: unknown): void {
@@ -562,15 +466,4 @@ export class Namespace<V> implements LinkedNamespace {
 
 function wrongOption(path: string, expected: string): InvalidOptionsError {
   return new InvalidOptionsError('namespace', [{ path, expected }])
-}
-
-/** Once a namespace: the first large value tells as much as the thousandth. */
-function warnOfSize(namespace: string, logger: Logger): (bytes: number, stored: boolean) => void {
-  const warned = new Set<boolean>()
-  return (bytes, stored) => {
-    if (warned.has(stored)) return
-    warned.add(stored)
-    const message = stored ? 'a value of over 100 KB is cached' : 'a value over maxValueBytes is not stored in Redis'
-    logger.warn({ namespace, bytes }, message)
-  }
 }

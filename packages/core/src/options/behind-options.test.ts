@@ -46,6 +46,12 @@ describe('write: "behind"', () => {
     ])
   })
 
+  test('what its values cannot be ordered or dropped by is refused', () => {
+    const generations = { version: Number, tags: () => ['all'], clearable: true }
+    expect(wrongIn({ write: 'behind', saveMany, ...generations })).toEqual(['version', 'tags', 'clearable'])
+    expect(wrongIn({ write: 'behind', saveMany, clearable: false })).toEqual([])
+  })
+
   test('its options are nobody else’s, and each wrong one is named', () => {
     expect(wrongIn({ saveMany, behind: {} })).toEqual(['saveMany', 'behind'])
     expect(wrongIn({ write: 'behind', saveMany, behind: { batch: 0, delay: '1h' } })).toEqual([

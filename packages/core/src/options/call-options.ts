@@ -36,9 +36,11 @@ export interface WarmOptions {
   onProgress?: (progress: WarmProgress) => void
 }
 
+type RefreshedKeys = readonly string[] | (() => Iterable<string> | AsyncIterable<string>)
+
 export interface RefreshOptions {
-  /** The keys, or a function that is asked for them at each round. */
-  keys: readonly string[] | (() => Iterable<string> | AsyncIterable<string>)
+  /** The keys, or a function that is asked for them at each round. Default: the hundred hottest of the process that refreshes. */
+  keys?: RefreshedKeys
   /** Keys at once. Default 8. */
   concurrency?: number
 }
@@ -60,7 +62,7 @@ const warmSchema = z.strictObject({
 })
 const refreshSchema = z.strictObject({
   concurrency,
-  keys: z.custom<RefreshOptions['keys']>((value) => Array.isArray(value) || typeof value === 'function', {
+  keys: z.custom<RefreshedKeys>((value) => Array.isArray(value) || typeof value === 'function', {
     error: 'expected an array of keys, or a function that returns some',
   }),
 })

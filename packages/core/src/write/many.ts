@@ -6,9 +6,15 @@ const largestBatch = 100
 /** Saves of one call that run at once. */
 const mostSaves = 16
 
+interface Writing<V> {
+  set(key: string, value: V, call: WriteCall): Promise<void> | undefined
+  /** Tells the others of the keys that the calls have put into `news`. */
+  tell?(keys: readonly string[]): Promise<void>
+}
+
 /** @throws PartialWriteError once all others are written. */
 export async function setMany<V>(
-  writing: Pick<WriteThrough<V>, 'set' | 'tell'>,
+  writing: Writing<V>,
   entries: readonly (readonly [key: string, value: V])[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -28,7 +34,7 @@ export async function setMany<V>(
       }
     }
     await Promise.all(Array.from({ length: Math.min(mostSaves, batch.length) }, worker))
-    await writing.tell(news)
+    await writing.tell?.(news)
   }
   if (failed.size > 0) throw new PartialWriteError(failed, entries.length)
 }
