@@ -12,7 +12,8 @@ export interface GatheredReply {
 
 /**
  * Keeps a reply until it is complete, tells of it once, and lets it go: what the listener sets on `res` goes out with
- * it. A reply over `maxBytes`, or one whose headers the handler flushes, is let go at once and passes through from there.
+ * it. A reply over `maxBytes`, a stream of events, or one whose headers the handler flushes, is let go at once and passes
+ * through from there.
  */
 export function gatherReply(
   res: ServerResponse,
@@ -22,18 +23,25 @@ export function gatherReply(
   const chunks: Buffer[] = []
   const written: (() => void)[] = []
   let bytes = 0
+  let begun = false
+  let headNoted = false
   let settled = false
 
+  // To the handler it has left: an error that comes then must not be put behind the half of a page.
+  Object.defineProperty(res, 'headersSent', { configurable: true, get: () => begun })
   const reply = interceptReply(res, (method, args) => {
     switch (method) {
       case 'writeHead':
         noteHead(res, args)
+        begun = true
+        headNoted = true
         return res
       case 'flushHeaders':
         letGo()
         return reply.call(method, args)
       case 'write': {
-        if (!gather(args)) return passOn(method, args)
+        begun = true
+        if (isLive(res) || !gather(args)) return passOn(method, args)
         const callback = callbackOf(args)
         if (callback) written.push(callback)
         return true
@@ -41,8 +49,12 @@ export function gatherReply(
       case 'end': {
         if (!gather(args)) return passOn(method, args)
         const callback = callbackOf(args)
+        // Whoever adds headers when the head is written, behind this, does it now: a cookie must be seen before the reply is kept.
+        if (!headNoted) res.writeHead(res.statusCode)
         const body = settle(() => complete(Buffer.concat(chunks)))
         const whole = body && body.length > 0 ? [body] : []
+        // More than was announced would be read as the beginning of the next reply.
+        if (body && Number(res.getHeader('content-length')) < body.length) res.removeHeader('content-length')
         const ended = reply.call('end', callback ? [...whole, callback] : whole)
         for (const tell of written) process.nextTick(tell)
         return ended
@@ -76,9 +88,15 @@ export function gatherReply(
   function settle<Result>(tell: () => Result): Result | undefined {
     if (settled) return undefined
     settled = true
+    Reflect.deleteProperty(res, 'headersSent')
     reply.release()
     return tell()
   }
+}
+
+/** Events are of use at once or not at all. */
+function isLive(res: ServerResponse): boolean {
+  return String(res.getHeader('content-type')).startsWith('text/event-stream')
 }
 
 /** Sets what `writeHead(status, reason?, headers?)` was given, in every form that Node takes it, so that it can be looked at. */

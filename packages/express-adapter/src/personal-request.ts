@@ -1,7 +1,7 @@
 import type { Request } from 'express'
 
 // What tells users apart. A public page that looks at one of them is not the same for everybody.
-const ofTheRequest = ['session', 'sessionID', 'user', 'cookies', 'signedCookies'] as const
+const ofTheRequest = ['session', 'sessionID', 'user', 'auth', 'cookies', 'signedCookies', 'rawHeaders'] as const
 const ofTheHeaders = ['cookie', 'authorization'] as const
 
 export interface PersonalRequest {
@@ -29,11 +29,11 @@ export function watchPersonal(req: Request): PersonalRequest {
 
 function watch(target: object, name: string, noted: () => void): () => void {
   const before = Reflect.getOwnPropertyDescriptor(target, name)
+  if (before?.configurable === false) return () => {}
+  if (before && !('value' in before)) return watchAccessor(target, name, before, noted)
+
   let value: unknown = Reflect.get(target, name)
   let present = before !== undefined
-  // A getter of somebody else's is not worth the risk of calling it out of turn.
-  if (before && !('value' in before)) return () => {}
-
   Object.defineProperty(target, name, {
     configurable: true,
     enumerable: before?.enumerable ?? false,
@@ -52,5 +52,23 @@ function watch(target: object, name: string, noted: () => void): () => void {
     if (!Reflect.getOwnPropertyDescriptor(target, name)) return
     if (!present) Reflect.deleteProperty(target, name)
     else Object.defineProperty(target, name, { configurable: true, enumerable: true, writable: true, value })
+  }
+}
+
+/** Sessions that are made when somebody asks for them (cookie-session): only the handler may be the one who does. */
+function watchAccessor(target: object, name: string, before: PropertyDescriptor, noted: () => void): () => void {
+  Object.defineProperty(target, name, {
+    ...before,
+    get: () => {
+      noted()
+      return before.get?.call(target)
+    },
+    set: (given: unknown) => {
+      noted()
+      before.set?.call(target, given)
+    },
+  })
+  return () => {
+    if (Reflect.getOwnPropertyDescriptor(target, name)) Object.defineProperty(target, name, before)
   }
 }

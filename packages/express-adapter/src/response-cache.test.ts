@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { get as httpGet } from 'node:http'
 import type { Decision, HandlerReply, RequestFacts, RouteRules } from '@plimsoll/core/http'
 import type { Express, Response as ExpressResponse, Request } from 'express'
@@ -13,10 +14,13 @@ type Settled = ReturnType<Extract<Decision, { readonly kind: 'render' }>['settle
 /** The core's response cache as the adapter sees it: decides what it is told to, and notes what it is handed. */
 class FakeResponses implements ResponsesOfCore {
   readonly maxBodyBytes = 100
+  /** What a lookup waits for. */
+  before: Promise<unknown> | undefined
   decision: 'render' | Extract<Decision, { readonly kind: 'pass' | 'reply' }> = 'render'
   answer: Settled = { headers: { 'cache-status': 'fake' } }
   readonly asked: { readonly facts: RequestFacts; readonly rules: RouteRules | undefined }[] = []
   readonly settled: (HandlerReply | undefined)[] = []
+  readonly settledBy: (RouteRules | undefined)[] = []
   readonly unsafe: { readonly method: string; readonly status: number; readonly location: unknown }[] = []
 
   checkRules(rules: RouteRules): void {
@@ -25,11 +29,13 @@ class FakeResponses implements ResponsesOfCore {
 
   async lookup(facts: RequestFacts, rules?: RouteRules): Promise<Decision> {
     this.asked.push({ facts, rules })
+    await this.before
     if (this.decision !== 'render') return this.decision
     return {
       kind: 'render',
-      settle: (reply) => {
+      settle: (reply, laterRules) => {
         this.settled.push(reply)
+        this.settledBy.push(laterRules)
         return this.answer
       },
     } as Decision
@@ -171,6 +177,80 @@ describe.each(expressVersions)('responseCache on Express %i', (_version, create)
     expect(responses.settled).toMatchObject([{ body: undefined }])
   })
 
+  test('events are passed on as they come', async () => {
+    page((_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' })
+      res.write('data: 1\n\n')
+    })
+    const response = await fetch(`${await serve(app)}/page`)
+    const first = await response.body?.getReader().read()
+
+    expect(Buffer.from(first?.value ?? []).toString()).toBe('data: 1\n\n')
+  })
+
+  test('an error after half a page breaks the reply off, as it does without a cache', async () => {
+    page((_req, res) => {
+      res.write('half')
+      throw new Error('boom')
+    })
+
+    await expect(fetch(`${await serve(app)}/page`)).rejects.toThrow()
+    await vi.waitFor(() => expect(responses.settled).toEqual([undefined]))
+  })
+
+  test('more than the announced length never reaches into the next reply', async () => {
+    page((_req, res) => {
+      res.write('half')
+      res.set('content-length', '5').end('error')
+    })
+    const response = await fetch(`${await serve(app)}/page`)
+
+    expect(await response.text()).toBe('halferror')
+  })
+
+  test('headers that are added when the head is written are seen before the reply is kept', async () => {
+    app.get(
+      '/page',
+      responseCache(responses),
+      (_req, res, next) => {
+        const { writeHead } = res
+        res.writeHead = (...args: unknown[]) => {
+          res.setHeader('set-cookie', 'cart=1')
+          return Reflect.apply(writeHead, res, args)
+        }
+        next()
+      },
+      (_req, res) => void res.send('hello'),
+    )
+    const response = await fetch(`${await serve(app)}/page`)
+
+    expect(response.headers.getSetCookie()).toEqual(['cart=1'])
+    expect(kept()?.headers).toMatchObject({ 'set-cookie': 'cart=1' })
+  })
+
+  test('a route behind a middleware of the same cache asks no second time, and its rules count', async () => {
+    const rules = { ttl: 1_000, vary: ['accept-language'] }
+    app.use(responseCache(responses))
+    app.get('/page', responseCache(responses, rules), (_req, res) => void res.send('hello'))
+
+    expect(await (await fetch(`${await serve(app)}/page`)).text()).toBe('hello')
+    expect(responses.asked).toHaveLength(1)
+    expect(responses.settledBy).toEqual([rules])
+  })
+
+  test('a client that went away while the cache was asked is settled, though the handler never replies', async () => {
+    app.use((_req, res, next) => {
+      responses.before = once(res, 'close')
+      next()
+    })
+    page(() => {})
+    const request = httpGet(`${await serve(app)}/page`).on('error', () => {})
+    await vi.waitFor(() => expect(responses.asked).toHaveLength(1))
+    request.destroy()
+
+    await vi.waitFor(() => expect(responses.settled).toEqual([undefined]))
+  })
+
   test('a handler makes the whole page also where the client has it, which then gets a 304', async () => {
     page((req, res) => {
       expect(req.headers['if-none-match']).toBeUndefined()
@@ -265,6 +345,23 @@ describe.each(expressVersions)('responseCache on Express %i', (_version, create)
     expect(responses.settled).toMatchObject([{ personal: true }])
   })
 
+  test.each([
+    [true, 'reads', (req: Request) => req.session],
+    [false, 'leaves alone', () => {}],
+  ])('personal: %s where a handler %s a session that is made when it is asked for', async (personal, _how, look) => {
+    app.use((req, _res, next) => {
+      Object.defineProperty(req, 'session', { configurable: true, enumerable: true, get: () => ({}) })
+      next()
+    })
+    page((req, res) => {
+      look(req)
+      res.end('hello')
+    })
+    await fetch(`${await serve(app)}/page`)
+
+    expect(responses.settled).toMatchObject([{ personal }])
+  })
+
   describe('behind plimsollSession', () => {
     beforeEach(() => {
       app.use(plimsollSession(new FakeSessions(), { secret: 'x', rolling: true, cookie: { maxAge: 60_000 } }))
@@ -286,6 +383,8 @@ describe.each(expressVersions)('responseCache on Express %i', (_version, create)
       'reads the cookie': (req) => req.headers.cookie,
       'reads the cookie by req.get': (req) => req.get('Cookie'),
       'reads the authorization': (req) => req.headers.authorization,
+      'reads the headers as they came': (req) => req.rawHeaders,
+      'reads req.auth': (req) => (req as { auth?: unknown }).auth,
     }
 
     test.each(Object.entries(personal))('a handler that %s makes a personal page', async (_name, look) => {

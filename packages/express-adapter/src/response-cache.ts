@@ -14,6 +14,14 @@ const conditions = ['if-none-match', 'if-modified-since'] as const
 const ofBodies = ['content-type', 'content-length', 'content-encoding', 'transfer-encoding']
 const nothing = Buffer.alloc(0)
 
+interface UnderWay {
+  readonly responses: ResponsesOfCore
+  rules: RouteRules | undefined
+}
+
+/** Requests whose handler is rendering: a second middleware of the same cache would wait for its own request. */
+const underWay = new WeakMap<Request, UnderWay>()
+
 /**
  * Serves replies from the response cache, and offers it those that the handlers behind it make. A reply is never kept where its
  * handler has looked at the session, at `req.user` or at the cookies. Mount it behind the session middleware and in front
@@ -27,6 +35,12 @@ const nothing = Buffer.alloc(0)
 export function responseCache(responses: ResponsesOfCore, rules?: RouteRules): RequestHandler {
   if (rules) responses.checkRules(rules)
   return (req, res, next) => {
+    const outer = underWay.get(req)
+    if (outer?.responses === responses) {
+      outer.rules = rules ?? outer.rules
+      next()
+      return
+    }
     const facts = factsOf(req)
     responses
       .lookup(facts, rules)
@@ -36,21 +50,33 @@ export function responseCache(responses: ResponsesOfCore, rules?: RouteRules): R
           res.end(decision.body)
           return
         }
-        if (decision.kind === 'render') render(req, res, responses.maxBodyBytes, decision)
-        else if (!safe.has(req.method)) tellUnsafe(responses, facts, res)
+        if (decision.kind === 'render') {
+          const rendering = { responses, rules }
+          underWay.set(req, rendering)
+          render(req, res, decision, rendering)
+        }
+        if (decision.kind === 'pass' && !safe.has(req.method)) tellUnsafe(responses, facts, res)
         next()
       })
       .catch(next)
   }
 }
 
-function render(req: Request, res: Response, maxBytes: number, decision: Pick<Render, 'settle'>): void {
+function render(req: Request, res: Response, decision: Pick<Render, 'settle'>, rendering: UnderWay): void {
+  // The client went away during the lookup: there is no 'close' to come, nor perhaps an end.
+  if (res.closed) {
+    decision.settle(undefined)
+    return
+  }
   const asked = takeConditions(req)
   const personal = watchPersonal(req)
   const settled = (body: Buffer | undefined) =>
-    decision.settle({ status: res.statusCode, headers: res.getHeaders(), body, personal: personal.stop() })
+    decision.settle(
+      { status: res.statusCode, headers: res.getHeaders(), body, personal: personal.stop() },
+      rendering.rules,
+    )
 
-  gatherReply(res, maxBytes, {
+  gatherReply(res, rendering.responses.maxBodyBytes, {
     complete: (body) => {
       const { headers, instead } = settled(body)
       Object.assign(req.headers, asked)

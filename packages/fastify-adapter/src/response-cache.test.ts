@@ -1,7 +1,9 @@
+import { once } from 'node:events'
+import { get as httpGet } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Decision, HandlerReply, RequestFacts, RouteRules, Settled } from '@plimsoll/core/http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { loginSession, sessionUser } from './login.ts'
 import type { ResponsesOfCore } from './response-cache.ts'
 import { openService } from './service.fixture.ts'
@@ -13,6 +15,8 @@ class Responses implements ResponsesOfCore {
   readonly settled: (HandlerReply | undefined)[] = []
   readonly unsafe: { readonly target: string; readonly status: number }[] = []
   decision: Decision | undefined
+  /** What a lookup waits for. */
+  before: Promise<unknown> | undefined
   conditions: Record<string, string> = {}
   answer: Settled = { headers: { etag: '"made"', 'cache-status': 'plimsoll; fwd=uri-miss; stored' } }
   #waiting: (() => void)[] = []
@@ -23,6 +27,7 @@ class Responses implements ResponsesOfCore {
 
   async lookup(facts: RequestFacts, rules?: RouteRules): Promise<Decision> {
     this.asked.push({ facts, rules })
+    await this.before
     if (this.decision) return this.decision
     let settled = false
     return {
@@ -80,6 +85,31 @@ it('asks only for routes that say so, and only after the hooks that guard them',
       rules: { ttl: '1m' },
     },
   ])
+})
+
+it('tells versions of a route apart by the header that chooses among them', async () => {
+  const { browser, responses } = await open((app) => {
+    const config = { cache: { vary: ['accept'] } }
+    app.get('/page', { config, constraints: { version: '1.0.0' } }, async () => 'one')
+  })
+  await browser.request({ method: 'GET', url: '/page', headers: { 'accept-version': '1.x' } })
+  expect(responses.asked[0]?.rules).toEqual({ vary: ['accept', 'accept-version'] })
+})
+
+it('settles for a client that went away while the cache was asked, though the handler never replies', async () => {
+  const { app, responses } = await open((app) => {
+    app.addHook('onRequest', async (_request, reply) => {
+      responses.before = once(reply.raw, 'close')
+    })
+    app.get('/', cached, async (_request, reply) => {
+      reply.hijack()
+    })
+  })
+  const request = httpGet(await app.listen({ host: '127.0.0.1', port: 0 })).on('error', () => {})
+  await vi.waitFor(() => expect(responses.asked).toHaveLength(1))
+  request.destroy()
+  expect(await responses.next()).toBeUndefined()
+  expect(responses.settled).toHaveLength(1)
 })
 
 it('refuses wrong rules where the route is declared', async () => {
@@ -217,6 +247,13 @@ describe('what may be meant for one user alone', () => {
       },
     ],
     ['reads the header of cookies', async ({ headers }) => ({ length: headers.cookie?.length })],
+    ['reads the headers as they came', async ({ raw }) => ({ length: raw.rawHeaders.length })],
+    [
+      'says who is logged in, without a decorator',
+      async (request) => {
+        Object.assign(request, { user: 'ada' })
+      },
+    ],
     ['reads the cookies', async ({ cookies }) => ({ theme: cookies['theme'] ?? null })],
   ])('is told: the handler %s', async (_what, handler) => {
     const { browser, responses } = await open((app) => {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { CachedReply, HandlerReply, Render, RequestFacts, ResponseCache, RouteRules } from '@plimsoll/core/http'
-import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
 import { captureStream } from './capture-stream.ts'
 import { clearReply } from './clear-reply.ts'
 import { isPersonal, watchCredentials, watchPersonal } from './personal-request.ts'
@@ -30,8 +30,9 @@ export function cacheReplies(fastify: FastifyInstance, responses: ResponsesOfCor
   fastify.addHook('onRoute', (route) => {
     const rules = route.config?.cache
     if (!rules) return
-    responses.checkRules(rules)
-    route.preHandler = [route.preHandler ?? [], lookup(rules)].flat()
+    const ruled = withVersion(rules, route.constraints)
+    responses.checkRules(ruled)
+    route.preHandler = [route.preHandler ?? [], lookup(ruled)].flat()
   })
   fastify.addHook('onSend', (request, reply, payload, done) => {
     const found = rendering.get(request)
@@ -54,10 +55,12 @@ export function cacheReplies(fastify: FastifyInstance, responses: ResponsesOfCor
       if (decision.kind === 'render') {
         rendering.set(request, { render: decision, asked: exchange(request, decision.conditions()) })
         watchCredentials(request)
-        // Where the client goes away, or the handler takes the reply over: others wait for it.
-        reply.raw.once('close', () => {
+        const abandon = () => {
           if (rendering.delete(request)) decision.settle(undefined)
-        })
+        }
+        // Where the client goes away, or has gone during the lookup, or the handler takes the reply over: others wait for it.
+        if (reply.raw.closed) abandon()
+        else reply.raw.once('close', abandon)
       }
       return undefined
     }
@@ -70,6 +73,12 @@ export function watchRequests(fastify: FastifyInstance): void {
     if (request.routeOptions.config.cache) watchPersonal(request)
     done()
   })
+}
+
+/** Routes of several versions share one address: it is the header that chooses among them, whether the replies say so or not. */
+function withVersion(rules: RouteRules, constraints: RouteOptions['constraints']): RouteRules {
+  if (constraints?.['version'] === undefined) return rules
+  return { ...rules, vary: [...(rules.vary ?? []), 'accept-version'] }
 }
 
 /** Hands the reply over; answers the payload that goes out. */

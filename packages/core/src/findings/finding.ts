@@ -34,6 +34,7 @@ export const findingIds = [
   'no-memory-limit',
   'policy-noeviction-on-cache',
   'policy-volatile-no-ttl',
+  'policy-eviction-on-sessions',
   'policy-eviction-on-queue',
   'memory-high',
   'oom-rejecting-writes',

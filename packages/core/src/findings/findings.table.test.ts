@@ -102,6 +102,19 @@ const table: Record<FindingId, Rows> = {
       ['allkeys', keyspace([1_000, 0])],
     ],
   },
+  'policy-eviction-on-sessions': {
+    gives: [
+      ['warning', 'allkeys', session],
+      ['critical', 'it fills', session, { fill: 0.81 }],
+      ['critical', 'it evicts', session, { trend: { evictedKeys: 1 } }],
+    ],
+    nearMisses: [
+      ['the shortest lives go first', session, memory({ policy: 'volatile-ttl' })],
+      ['nothing goes', session, memory({ policy: 'noeviction' })],
+      ['without a limit nothing is evicted', session, unlimited],
+      ['a cache'],
+    ],
+  },
   'policy-eviction-on-queue': {
     gives: [
       ['warning', 'allkeys', queue],

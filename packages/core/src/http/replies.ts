@@ -17,6 +17,21 @@ const notKept = new Set([
   ...['age', 'content-length'],
 ])
 
+/** Of one request: in the page of another they would lead whoever reads its log astray, or tell of a stranger's limits. */
+const ofOneRequest = new Set([
+  ...[
+    'x-request-id',
+    'request-id',
+    'x-correlation-id',
+    'traceparent',
+    'tracestate',
+    'server-timing',
+    'x-response-time',
+  ],
+  ...['ratelimit', 'ratelimit-policy', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
+  ...['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'],
+])
+
 /** What a 304 repeats (RFC 9110 section 15.4.5); all else the client has. */
 const toldWith304 = ['cache-control', 'content-location', 'date', 'etag', 'expires', 'vary', 'last-modified']
 
@@ -28,7 +43,9 @@ const noBody = Buffer.alloc(0)
 export function toStoredReply(key: string, reply: Storable, now: number): StoredReply {
   const dropped = new Set(tokensOf(reply.fields, 'connection'))
   const headers: Record<string, string | readonly string[]> = {}
-  for (const [name, value] of reply.fields) if (!notKept.has(name) && !dropped.has(name)) headers[name] = value
+  for (const [name, value] of reply.fields) {
+    if (!notKept.has(name) && !ofOneRequest.has(name) && !dropped.has(name)) headers[name] = value
+  }
   headers['date'] ??= new Date(now).toUTCString()
   // The handler can only confirm what it gave a validator itself.
   const isRevalidatable = headers['etag'] !== undefined || headers['last-modified'] !== undefined

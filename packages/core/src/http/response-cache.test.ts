@@ -49,6 +49,17 @@ describe('one rendering', () => {
     expect((await Promise.all(others)).map(({ kind }) => kind).sort()).toEqual(['render', 'reply', 'reply'])
   })
 
+  test('is settled by the rules that the route named after the lookup', async () => {
+    const { responses } = openService()
+    const german = factsOf({ headers: { 'accept-language': 'de' } })
+    const first = await responses.lookup(german)
+    if (first.kind !== 'render') throw new Error('nothing is stored')
+    first.settle(replyOf({ headers: {} }, 'Seite'), { ttl: '1m', vary: ['accept-language'] })
+    await settle()
+    expect(await responses.lookup(german)).toMatchObject({ kind: 'reply', body: Buffer.from('Seite') })
+    expect(await responses.lookup(factsOf({ headers: { 'accept-language': 'en' } }))).toMatchObject({ kind: 'render' })
+  })
+
   test('is settled once', async () => {
     const { responses } = openService()
     const first = await responses.lookup(factsOf({}))
@@ -90,6 +101,17 @@ describe('one rendering', () => {
     expect(await send({ target: '/new' })).toMatchObject({ by: 'handler' })
     expect(await send({ target: '/new' })).toMatchObject({ by: 'cache' })
   })
+})
+
+test('what tells of one request is in no other reply', async () => {
+  const { send } = openService()
+  const own = { 'X-Request-Id': '1', 'RateLimit-Remaining': '9', 'Server-Timing': 'db;dur=3' }
+  const headers = { ...own, 'cache-control': 'max-age=60', 'x-page': 'yes' }
+  expect((await send({}, { headers })).headers).toMatchObject(own)
+  const { by, headers: later } = await send()
+  expect(by).toBe('cache')
+  expect(later).toMatchObject({ 'x-page': 'yes' })
+  for (const name of Object.keys(own)) expect(later).not.toHaveProperty(name.toLowerCase())
 })
 
 describe('a closed cache', () => {

@@ -38,9 +38,9 @@ export interface Render {
   conditions(): Record<string, string>
   /**
    * To be called once, before the reply is sent, also where the handler threw or the client went away (`undefined`):
-   * others wait for it.
+   * others wait for it. `rules` where a route named its own after the lookup: they stand in place of those of the lookup.
    */
-  settle(reply: HandlerReply | undefined): Settled
+  settle(reply: HandlerReply | undefined, rules?: RouteRules): Settled
 }
 
 const pass = { kind: 'pass' } as const
@@ -160,7 +160,7 @@ export class ResponseCache {
   ): Decision | undefined {
     if (handed.kind === 'load') {
       const parts = { namespace: this.#namespace, bound: this.#bound, question, rules, load: handed.load, variant }
-      return new Rendering(parts)
+      return new Rendering(parts, (later) => this.#read(later))
     }
     const now = this.#namespace.clock.now()
     const stored = handed.kind === 'value' ? handed.value : undefined
@@ -196,11 +196,13 @@ function onlyLooks({ isHead, directives }: Question): boolean {
 class Rendering implements Render {
   readonly kind = 'render'
   readonly #parts: Omit<RenderingParts, 'conditionsTaken'>
+  readonly #read: (rules: RouteRules) => RuleSettings
   #conditionsTaken = false
   #settled: Settled | undefined
 
-  constructor(parts: Omit<RenderingParts, 'conditionsTaken'>) {
+  constructor(parts: Omit<RenderingParts, 'conditionsTaken'>, read: (rules: RouteRules) => RuleSettings) {
     this.#parts = parts
+    this.#read = read
   }
 
   conditions(): Record<string, string> {
@@ -208,8 +210,9 @@ class Rendering implements Render {
     return conditionsFor(this.#parts.load.stale)
   }
 
-  settle(reply: HandlerReply | undefined): Settled {
-    this.#settled ??= settleRendering({ ...this.#parts, conditionsTaken: this.#conditionsTaken }, reply)
+  settle(reply: HandlerReply | undefined, rules?: RouteRules): Settled {
+    const ruled = rules === undefined ? this.#parts : { ...this.#parts, rules: this.#read(rules) }
+    this.#settled ??= settleRendering({ ...ruled, conditionsTaken: this.#conditionsTaken }, reply)
     return this.#settled
   }
 }
