@@ -63,9 +63,8 @@ export function assembleNamespace<V>(settings: NamespaceSettings<V>, lent: Names
   const { cacheName, clock, random, logger, development, tier, link, source, keptElsewhere } = lent
   const { name, schemaVersion, policy, behind } = settings
   const id = schemaVersion === 0 ? name : `${name}@${schemaVersion}`
-  const groupsOf = (topology?: string) => (topology === 'cluster' ? groupsOnCluster : 1)
-  const grouped =
-    behind && createGroupedKeySpace(cacheName, name, schemaVersion, groupsOf(link?.commands.topology.kind))
+  const groups = behind && (link?.commands.topology.kind === 'cluster' ? groupsOnCluster : 1)
+  const grouped = groups && createGroupedKeySpace(cacheName, name, schemaVersion, groups)
   const keys = grouped ?? createKeySpace(cacheName, name, schemaVersion)
   const fences = new Fences<Flight<V>>()
   const hotKeys = new HotKeys(clock)
