@@ -5,6 +5,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SessionBacking } from '../../packages/core/src/session/backing.ts'
 import type { SessionHome } from '../../packages/core/src/session/home.ts'
+import { createSessions } from '../../packages/core/src/session/index.ts'
 import { findPostgres } from '../../scripts/postgres.ts'
 import { cleanup } from '../support/cleanup.ts'
 import { type OpenBackedHome, openBackedHome, openTable } from '../support/open-backed-home.ts'
@@ -210,6 +211,36 @@ describe.skipIf(missing)(`sessions in PostgreSQL${missing}`, () => {
     }, 'the session is a hit in Redis')
   })
 
+  test('a new id brings no session back that has ended elsewhere, unless it is a login', async () => {
+    const { redis, backing } = await open()
+    const [first, second] = [0, 1].map(() => createSessions({ name: 'shop', redis: redis.url, backing }))
+    if (first === undefined || second === undefined) throw new Error('there are two')
+    after(() => Promise.all([first.close(), second.close()]))
+    const held = await first.save('a', { cart: 1 }, { user: 'ada' })
+    expect(await second.logoutEverywhere('ada')).toBe(1)
+    await expect(first.regenerate('a', 'b', held.data, { from: held })).rejects.toMatchObject({
+      code: 'PLIMSOLL_SESSION_GONE',
+    })
+    await until(async () => (await second.load('b')) === undefined, 'the new one is gone too')
+    const again = await first.regenerate('a', 'c', {}, { from: held, user: 'ada' })
+    await first.regenerate('c', 'd', {}, { from: again })
+    expect(await second.load('d')).toMatchObject({ user: 'ada' })
+    expect(await second.ofUser('ada')).toHaveLength(1)
+  })
+
+  test('a login too many leaves the session that its visitor had', async () => {
+    const { redis, backing } = await open()
+    const limit = { maxSessionsPerUser: 1, whenTooMany: 'refuse' } as const
+    const sessions = createSessions({ name: 'shop', redis: redis.url, backing, ...limit })
+    after(() => sessions.close())
+    await sessions.save('a', {}, { user: 'ada' })
+    const held = await sessions.save('b', { cart: 1 })
+    await expect(sessions.save('b', { cart: 1 }, { from: held, user: 'ada' })).rejects.toMatchObject({
+      code: 'PLIMSOLL_TOO_MANY_SESSIONS',
+    })
+    expect(await sessions.load('b')).toMatchObject({ data: { cart: 1 }, user: undefined })
+  })
+
   test('while PostgreSQL is away what Redis has is served, and all else is 503; then all is as it was', async () => {
     const own = await startPostgres()
     after(() => own.stop())
@@ -225,26 +256,26 @@ describe.skipIf(missing)(`sessions in PostgreSQL${missing}`, () => {
     await table.backing.save('other', { ...sessionRecord('1'), expiresAt: Date.now() + minute }, undefined)
     await own.kill()
     const unavailable = { code: 'PLIMSOLL_SESSIONS_UNAVAILABLE', reason: 'unreachable', statusCode: 503 }
-    expect(await home.load('cached')).toMatchObject({ revision: '1' })
-    await expect(home.load('other')).rejects.toMatchObject(unavailable)
+    expect(await home.load('cached', budget())).toMatchObject({ revision: '1' })
+    await expect(home.load('other', budget())).rejects.toMatchObject(unavailable)
     await expect(home.create('new', sessionRecord('1'), minute, budget())).rejects.toMatchObject(unavailable)
     await expect(home.replace('cached', sessionRecord('2'), minute, '1', budget())).rejects.toMatchObject(unavailable)
     await expect(home.destroy('cached', undefined, budget())).rejects.toMatchObject(unavailable)
     // What was to be destroyed is not served any more, though nobody has acknowledged it.
-    await expect(home.load('cached')).rejects.toMatchObject(unavailable)
+    await expect(home.load('cached', budget())).rejects.toMatchObject(unavailable)
     await own.start()
     await until(
       () =>
-        home.load('cached').then(
+        home.load('cached', budget()).then(
           () => true,
           () => false,
         ),
       'the breaker of the backing is closed',
     )
-    expect(await home.load('cached')).toMatchObject({ revision: '1' })
-    expect(await home.load('other')).toMatchObject({ revision: '1' })
+    expect(await home.load('cached', budget())).toMatchObject({ revision: '1' })
+    expect(await home.load('other', budget())).toMatchObject({ revision: '1' })
     expect(await home.replace('cached', sessionRecord('2'), minute, '1', budget())).toEqual({ kind: 'stored' })
     await home.destroy('cached', undefined, budget())
-    expect(await home.load('cached')).toBeUndefined()
+    expect(await home.load('cached', budget())).toBeUndefined()
   })
 })

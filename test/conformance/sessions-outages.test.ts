@@ -108,6 +108,19 @@ describe('Redis is gone', () => {
     await untilTrusted(sessions)
   })
 
+  test('comes back empty under a request: what it saves then is told as lost, and not as ended by its user', async () => {
+    const { redis, sessions } = await openOn({ lossGrace: '30s' })
+    const [saved, regenerated] = await Promise.all(
+      ['a', 'b'].map((id) => sessions.save(id, { cart: [1] }, { user: 'ada' })),
+    )
+    await redis.kill()
+    await redis.start()
+    await until(() => sessions.health().redis.status === 'ready', 'it is connected again', 20_000)
+    const lost = { code: 'PLIMSOLL_SESSIONS_UNAVAILABLE', reason: 'loss' }
+    expect(await errorOf(sessions.save('a', { cart: [1, 2] }, { from: saved }))).toMatchObject(lost)
+    expect(await errorOf(sessions.regenerate('b', 'c', { cart: [1] }, { from: regenerated }))).toMatchObject(lost)
+  })
+
   test('is flushed: the same', async () => {
     const { operator, sessions } = await openOn({ lossGrace: '4s' })
     for (let index = 0; index < 20; index++) await sessions.save(`s-${index}`, {})

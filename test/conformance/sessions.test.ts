@@ -219,6 +219,65 @@ describe.each(shapes)('sessions in Redis, %s', (shape) => {
     expect((await first.ofUser('ada')).map(({ handle }) => handle)).toEqual([handles[2]])
   })
 
+  test('a logout everywhere that Redis took in part is made good for all sessions', async () => {
+    const [first, second] = [open({ name: 'partly' }), open({ name: 'partly' })]
+    for (const id of ['a', 'b', 'c']) await first.save(id, {}, { user: 'ada' })
+    // The index can be told, the sessions cannot.
+    for (const operator of shared.operators) {
+      await operator.acl('SETUSER', 'default', 'resetkeys', '~partly:{user:*')
+      afterwards(() => operator.acl('SETUSER', 'default', '~*'))
+    }
+    expect(await errorOf(first.logoutEverywhere('ada'))).toMatchObject({ code: 'PLIMSOLL_SESSIONS_UNAVAILABLE' })
+    for (const operator of shared.operators) await operator.acl('SETUSER', 'default', '~*')
+    await until(() => first.health().sessions.pendingDestroys === 0, 'the logout was made good')
+    for (const id of ['a', 'b', 'c']) expect(await second.load(id)).toBeUndefined()
+    expect(await second.ofUser('ada')).toEqual([])
+  })
+
+  test('a new id brings no session back that has ended elsewhere, unless it is a login', async () => {
+    const [first, second] = [open({ name: 'elsewhere' }), open({ name: 'elsewhere' })]
+    const held = await first.save('a', { cart: 1 }, { user: 'ada' })
+    await second.logoutEverywhere('ada')
+    expect(await errorOf(first.regenerate('a', 'b', held.data, { from: held }))).toMatchObject({
+      code: 'PLIMSOLL_SESSION_GONE',
+    })
+    await until(async () => (await second.load('b')) === undefined, 'the new one is gone too')
+    await until(async () => (await second.ofUser('ada')).length === 0, 'and out of the index')
+    await first.regenerate('a', 'c', {}, { from: held, user: 'ada' })
+    expect(await second.load('c')).toMatchObject({ user: 'ada' })
+  })
+
+  test('a new id for one device pushes no other out', async () => {
+    const sessions = open({ maxSessionsPerUser: 2 })
+    await sessions.save('phone', {}, { user: 'ada' })
+    const held = await sessions.save('laptop', {}, { user: 'ada' })
+    await sessions.regenerate('laptop', 'laptop-2', {}, { from: held })
+    const handles = (await sessions.ofUser('ada')).map(({ handle }) => handle)
+    expect(handles).toEqual([sessions.handleOf('phone'), sessions.handleOf('laptop-2')])
+  })
+
+  test('a login that meets another save counts against the limit, and leaves the index of whoever was in', async () => {
+    const sessions = open({ maxSessionsPerUser: 1 })
+    await sessions.save('old', {}, { user: 'ada' })
+    const held = await sessions.save('a', {})
+    const other = await sessions.load('a')
+    await sessions.save('a', { step: 1 }, { from: other, user: 'bob' })
+    await sessions.save('a', { step: 2 }, { from: held, user: 'ada' })
+    expect(await sessions.load('old')).toBeUndefined()
+    expect(await sessions.load('a')).toMatchObject({ user: 'ada', data: { step: 2 } })
+    expect(await sessions.ofUser('ada')).toHaveLength(1)
+    expect(await sessions.ofUser('bob')).toEqual([])
+  })
+
+  test('a merge keeps the user who has logged in meanwhile', async () => {
+    const sessions = open({ merge: true })
+    const held = await sessions.save('a', {})
+    const other = await sessions.load('a')
+    await sessions.save('a', { name: 'Ada' }, { from: other, user: 'ada' })
+    const merged = await sessions.save('a', { cart: 1 }, { from: held })
+    expect(merged).toMatchObject({ data: { name: 'Ada', cart: 1 }, user: 'ada' })
+  })
+
   test.each(['oldest-out', 'refuse'] as const)(
     'fifty logins at once leave no more sessions than allowed (%s)',
     async (whenTooMany) => {
@@ -396,5 +455,35 @@ describe.each(shapes)('sessions in Redis, %s', (shape) => {
       code: 'PLIMSOLL_SESSION_GONE',
     })
     expect(sessions.statistics().sessions.takenOver).toBe(1)
+  })
+
+  test('of what connect-redis left nothing is taken over that has ended, and nothing is lost between two', async () => {
+    const sessions = open({ connectRedisPrefix: 'sess:', touchAfter: 0, merge: true })
+    const left = { cookie: { path: '/' } }
+    async function plant(id: string) {
+      for (const operator of shared.operators) {
+        await operator.set(`sess:${id}`, JSON.stringify(left), 'PX', 60_000).catch(() => {})
+      }
+      return [await sessions.load(id), await sessions.load(id)] as const
+    }
+    const [held] = await plant('c')
+    // An old process logs its user out, and leaves no tombstone.
+    await (await nodeOf('sess:c')).del('sess:c')
+    expect(await errorOf(sessions.save('c', { ...left, late: 1 }, { from: held }))).toMatchObject({
+      code: 'PLIMSOLL_SESSION_GONE',
+    })
+    const [one, two] = await plant('d')
+    await sessions.save('d', { ...left, one: 1 }, { from: one })
+    await sessions.save('d', left, { from: two })
+    await sessions.save('d', { ...left, two: 2 }, { from: two })
+    expect(await sessions.load('d')).toMatchObject({ data: { ...left, one: 1, two: 2 } })
+    // Could it not be removed, it would be a session again as soon as ours is ended.
+    const [last] = await plant('e')
+    for (const operator of shared.operators) await operator.acl('SETUSER', 'default', '-unlink')
+    await sessions.save('e', { ...left, one: 1 }, { from: last, user: 'ada' })
+    for (const operator of shared.operators) await operator.acl('SETUSER', 'default', '+unlink')
+    await until(async () => (await keysOf('sess:e')).length === 0, 'what connect-redis left is removed')
+    await sessions.logoutEverywhere('ada')
+    expect(await sessions.load('e')).toBeUndefined()
   })
 })

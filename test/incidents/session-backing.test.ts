@@ -172,6 +172,7 @@ test.skipIf(missing).each(['killed', 'frozen', 'full'])(
       expect(now() - start).toBeLessThan(commandTimeout + databaseTime)
       return answer
     }
+    await inTime(sessions.put('bare', {}))
     const login = { from: first, user: 'ada' }
     await inTime(sessions.regenerate('first', 'second', { cart: [1] }, login))
     const loaded = await inTime(sessions.load('second'))

@@ -1,7 +1,7 @@
 import type { Express, RequestHandler } from 'express'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { FakeSessions } from './fake-sessions.fixture.ts'
-import { isDegraded, sessionUser } from './login.ts'
+import { isDegraded, loginSession, sessionUser } from './login.ts'
 import { expressVersions, serve } from './served.fixture.ts'
 import { held, unavailable, type WithSessions, withSessions } from './served-sessions.fixture.ts'
 
@@ -111,5 +111,45 @@ describe.each(expressVersions)('a session that cannot be loaded on Express %i', 
     sessions.isDown = true
 
     expect(await (await fetch(`${url}/read`, visitor)).json()).toEqual({ polluted: false, plain: 3 })
+  })
+
+  test.each<[string, RequestHandler]>([
+    [
+      'does not wait for it',
+      (req, res) => {
+        req.session.destroy(() => {})
+        res.redirect('/')
+      },
+    ],
+    ['does not mind its error', (req, res) => void req.session.destroy(() => res.redirect('/'))],
+  ])('a destroy that Redis has not heard of is 503, at once, where the handler %s', async (_name, handler) => {
+    app.post('/logout', handler)
+    const url = await serve(app)
+    const visitor = await returning(url)
+    sessions.isDown = true
+    // Redis is frozen: nobody answers.
+    sessions.gate = new Promise(() => {})
+    const response = await fetch(`${url}/logout`, { ...visitor, method: 'POST', redirect: 'manual' })
+
+    expect(response.status).toBe(503)
+    expect(sessions.calls).toEqual(['load', 'destroy'])
+  })
+
+  test('a login whose error the handler swallows is 503', async () => {
+    const response = await degraded((req, res, next) => {
+      loginSession(req, 'ann')
+        .catch(() => {})
+        .then(() => res.json({}), next)
+    })
+
+    expect(response.status).toBe(503)
+  })
+
+  test('a handler that misses the id of the session is told of as 503', async () => {
+    const response = await degraded((req, res) => {
+      res.json({ length: req.sessionID.length })
+    })
+
+    expect(response.status).toBe(503)
   })
 })

@@ -2,8 +2,8 @@ import type { SessionData } from '@plimsoll/core/session'
 import type { Request } from 'express'
 import session from 'express-session'
 import { ShadowRead } from './request-store.ts'
-import type { PlimsollSessionStore } from './session-store.ts'
-import { SessionReadOnlyError, type SessionTrouble } from './session-trouble.ts'
+import { answer, type PlimsollSessionStore } from './session-store.ts'
+import { isUnreachable, SessionReadOnlyError, type SessionTrouble } from './session-trouble.ts'
 
 /** A request whose session could not be loaded: it goes on with what there is, which can be read and nothing else. */
 export interface Degradation {
@@ -24,6 +24,22 @@ export function degrade(cause: SessionTrouble, id: string): Degradation {
   return { cause, id, shadow: stored !== undefined, user: stored?.user, wasRead: false, refused: undefined }
 }
 
+/** Answers the error, to be thrown or told. The reply will be 503 whatever the handler makes of it. */
+export function refuse(degradation: Degradation): SessionReadOnlyError {
+  degradation.refused ??= new SessionReadOnlyError(degradation.cause)
+  return degradation.refused
+}
+
+/** A request that has waited for Redis in vain does not wait again: the core goes on trying without it. */
+export async function acknowledged<Result>(
+  degradation: Degradation | undefined,
+  telling: Promise<Result>,
+): Promise<Result> {
+  if (!degradation || !isUnreachable(degradation.cause)) return await telling
+  telling.catch(() => {})
+  throw refuse(degradation)
+}
+
 /**
  * The session of a degraded request. Reading is as ever; whatever would change it throws, at any depth, and is
  * remembered: a handler that catches the error must not answer as if the change had been kept.
@@ -34,12 +50,8 @@ export function degradedSession(
   store: PlimsollSessionStore,
   cookieOptions: session.CookieOptions,
 ): session.Session & Partial<session.SessionData> {
-  const refuse = (): SessionReadOnlyError => {
-    degradation.refused ??= new SessionReadOnlyError(degradation.cause)
-    return degradation.refused
-  }
   const refuseTo = (callback?: (error: unknown) => void): unknown => {
-    const error = refuse()
+    const error = refuse(degradation)
     if (callback) process.nextTick(callback, error)
     return held
   }
@@ -57,7 +69,7 @@ export function degradedSession(
     // Logging out needs no look at the session, and the core remembers what Redis has not heard of.
     destroy: (callback?: (error?: unknown) => void) => {
       Reflect.deleteProperty(req, 'session')
-      store.destroy(degradation.id, callback)
+      answer(acknowledged(degradation, store.destroy(degradation.id)), callback)
       return held
     },
   }
@@ -66,21 +78,25 @@ export function degradedSession(
   // As Session does it: nothing that is stored stands in for a method, or for the prototype.
   const { stored } = degradation.cause instanceof ShadowRead ? degradation.cause : { stored: undefined }
   for (const [key, value] of Object.entries(stored?.data ?? {})) if (!(key in content)) content[key] = value
-  const held = readOnly(content, refuse, (key) => {
-    if (!(key in methods) && key !== 'cookie') degradation.wasRead = true
-  })
+  const held = readOnly(
+    content,
+    () => refuse(degradation),
+    (key) => {
+      if (!(key in methods) && key !== 'cookie') degradation.wasRead = true
+    },
+  )
   return held as session.Session & Partial<session.SessionData>
 }
 
-function readOnly(content: object, refuse: () => Error, onRead?: (key: PropertyKey) => void): object {
+function readOnly(content: object, refusal: () => Error, onRead?: (key: PropertyKey) => void): object {
   const refused = (): never => {
-    throw refuse()
+    throw refusal()
   }
   return new Proxy(content, {
     get(target, key, receiver) {
       onRead?.(key)
       const value: unknown = Reflect.get(target, key, receiver)
-      return isPlain(value) ? readOnly(value, refuse) : value
+      return isPlain(value) ? readOnly(value, refusal) : value
     },
     set: refused,
     deleteProperty: refused,

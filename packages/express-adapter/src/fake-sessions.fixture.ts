@@ -11,6 +11,7 @@ export class Unavailable extends Error {
   readonly code = 'PLIMSOLL_SESSIONS_UNAVAILABLE'
   readonly statusCode = 503
   readonly retryAfter = 7
+  readonly reason = 'unreachable'
 }
 
 export class Gone extends Error {

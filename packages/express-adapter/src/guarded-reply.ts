@@ -33,6 +33,7 @@ type Call = readonly [method: ReplyMethod, args: readonly unknown[]]
 export function guardReply(res: ServerResponse, guard: ReplyGuard): void {
   let state: 'untouched' | 'held' | 'under way' | 'ended' | 'taken over' = 'untouched'
   let held: Call[] = []
+  let tellDrain = (): void => {}
 
   const reply: InterceptedReply = interceptReply(res, (method, args) => {
     if (state === 'held') return hold(method, args)
@@ -48,6 +49,7 @@ export function guardReply(res: ServerResponse, guard: ReplyGuard): void {
       return method === 'write' ? true : res
     }
     const resume = holdHeaders(res)
+    tellDrain = hearDrainListeners(res)
     state = 'held'
     verdict
       .then((settled) => {
@@ -61,7 +63,8 @@ export function guardReply(res: ServerResponse, guard: ReplyGuard): void {
   })
 
   function hold(method: ReplyMethod, args: readonly unknown[]): unknown {
-    held.push([method, args])
+    // What compresses sees no head while it is held back, and writes it with every chunk; Node takes one, before all else.
+    if (method !== 'writeHead' || held.length === 0) held.push([method, args])
     return method === 'write' ? false : res
   }
 
@@ -79,7 +82,7 @@ export function guardReply(res: ServerResponse, guard: ReplyGuard): void {
     held = []
     state = 'under way'
     for (const [method, args] of calls) send(method, args)
-    if (calls.some(([method]) => method === 'write') && !res.writableEnded) res.emit('drain')
+    if (!res.writableEnded) tellDrain()
   }
 
   function obey({ takeOver, again }: TakeOver): void {
@@ -108,5 +111,26 @@ function holdHeaders(res: ServerResponse): () => void {
     res.statusCode = statusCode
     res.statusMessage = statusMessage
     setHeaders(res, headers)
+  }
+}
+
+/**
+ * Middleware that compresses hands the listeners of a reply's 'drain' on to its own stream, which was never full. Who has
+ * begun to wait while the reply is held back is told, wherever the listener has gone.
+ */
+function hearDrainListeners(res: ServerResponse): () => void {
+  const { on } = res
+  const wasOwn = Object.hasOwn(res, 'on')
+  const waiting: (() => void)[] = []
+  res.on = (event: string, listener: (...args: never[]) => void): ServerResponse => {
+    if (event === 'drain') waiting.push(listener as () => void)
+    return Reflect.apply(on, res, [event, listener]) as ServerResponse
+  }
+  return () => {
+    if (wasOwn) res.on = on
+    else Reflect.deleteProperty(res, 'on')
+    const heard = res.rawListeners('drain')
+    res.emit('drain')
+    for (const listener of waiting) if (!heard.includes(listener)) listener.call(res)
   }
 }

@@ -1,4 +1,5 @@
 import type { Request } from 'express'
+import { acknowledged, refuse } from './degraded-session.ts'
 import { type RequestSession, requestSessionOf } from './request-session.ts'
 import { dataOf, timeToLive } from './session-data.ts'
 import { originOf, setOrigin } from './session-origin.ts'
@@ -25,7 +26,7 @@ export async function loginSession(
   data: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   const { store, degradation } = mounted(req)
-  if (degradation) throw degradation.cause
+  if (degradation) throw refuse(degradation)
   const { session: old, sessionID: oldId } = req
   store.generate(req)
   const { cookie: _, ...wanted } = data
@@ -58,7 +59,7 @@ export async function logoutSession(req: Request): Promise<void> {
   const id = degradation?.id ?? req.sessionID
   const known = degradation !== undefined || !held || originOf(held)?.stored !== undefined
   try {
-    if (known) await store.destroy(id)
+    if (known) await acknowledged(degradation, store.destroy(id))
   } catch (error) {
     throw noted(req, error)
   }
@@ -73,14 +74,12 @@ export async function logoutSession(req: Request): Promise<void> {
  */
 export async function logoutEverywhere(req: Request, options: { readonly keepThis?: boolean } = {}): Promise<number> {
   const { store, degradation } = mounted(req)
-  if (degradation && !degradation.shadow) throw degradation.cause
+  if (degradation && !degradation.shadow) throw refuse(degradation)
   const user = sessionUser(req)
   if (user === undefined) return 0
   try {
-    const ended = await store.sessions.logoutEverywhere(
-      user,
-      options.keepThis ? { except: degradation?.id ?? req.sessionID } : {},
-    )
+    const except = options.keepThis ? { except: degradation?.id ?? req.sessionID } : {}
+    const ended = await acknowledged(degradation, store.sessions.logoutEverywhere(user, except))
     if (!options.keepThis) leave(req)
     return ended
   } catch (error) {
@@ -123,7 +122,9 @@ function leave(req: Request): void {
   const context = mounted(req)
   const held: Request['session'] | undefined = req.session
   const { path, domain, secure, httpOnly, sameSite } = held?.cookie ?? {}
-  const attributes = { path, domain, secure: secure === true, httpOnly, sameSite }
+  // @types/express-session does not know it yet.
+  const { partitioned } = (held?.cookie ?? {}) as { readonly partitioned?: boolean }
+  const attributes = { path, domain, secure: secure === true, httpOnly, sameSite, partitioned }
   const given = Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
   context.loggedOut = true
   req.res?.clearCookie(context.cookieName, given)

@@ -1,5 +1,5 @@
 import { get as httpGet } from 'node:http'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { ErrorRequestHandler, Express, Response as ExpressResponse, Request } from 'express'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
@@ -183,6 +183,42 @@ describe.each(expressVersions)('plimsollSession on Express %i', (_version, creat
     expect(told).toEqual([false, 'drained'])
   })
 
+  test('a head that middleware writes with every chunk, for it sees none, goes out once', async () => {
+    app.get('/', (req, res) => {
+      held(req)['user'] = 'ann'
+      for (const chunk of ['one', 'two']) {
+        if (!(res as unknown as { readonly _header: unknown })._header) res.writeHead(201)
+        res.write(chunk)
+      }
+      res.end()
+    })
+    const response = await fetch(await serve(app))
+
+    expect(response.status).toBe(201)
+    expect(await response.text()).toBe('onetwo')
+  })
+
+  test("a stream drains also where middleware takes the listeners of 'drain' to a stream of its own", async () => {
+    const compressing = create()
+    compressing.use((_req, res, next) => {
+      const { on } = res
+      const own = new PassThrough()
+      res.on = (event: string, listener: (...args: never[]) => void) => {
+        if (event === 'drain') own.on(event, listener as () => void)
+        else Reflect.apply(on, res, [event, listener])
+        return res
+      }
+      next()
+    })
+    compressing.use(plimsollSession(sessions, { secret: 'x' }))
+    compressing.get('/', (req, res) => {
+      held(req)['user'] = 'ann'
+      Readable.from(['one', 'two']).pipe(res)
+    })
+
+    expect(await (await fetch(await serve(compressing))).text()).toBe('onetwo')
+  })
+
   test('a session that is changed while its reply streams is saved before the reply ends', async () => {
     app.get('/', (req, res) => {
       res.write('one')
@@ -293,6 +329,22 @@ describe.each(expressVersions)('plimsollSession on Express %i', (_version, creat
 
     expect(cookieOf(response)).toMatch(/^connect\.sid=/)
     expect(sessions.calls.filter((call) => call !== 'touch')).toEqual(['save'])
+  })
+
+  test.each([
+    ['goes on', (_error: unknown, res: ExpressResponse) => void res.json({})],
+    ['answers by an error page of its own', (_error: unknown, res: ExpressResponse) => void res.status(500).end()],
+  ])('an explicit save that fails is not tried again where the handler %s', async (_name, answer) => {
+    sessions.isFull = true
+    app.get('/', (req, res) => {
+      held(req)['user'] = 'ann'
+      req.session.save((error) => answer(error, res))
+    })
+    const response = await fetch(await serve(app))
+
+    expect(response.status).toBe(503)
+    expect(await response.json()).toEqual(unavailable)
+    expect(sessions.calls).toEqual(['save'])
   })
 
   test('a session that somebody destroyed meanwhile stays destroyed, and the reply is what it was', async () => {

@@ -1,10 +1,10 @@
 import type { Request, RequestHandler } from 'express'
 import session from 'express-session'
-import { degrade, degradedSession } from './degraded-session.ts'
+import { type Degradation, degrade, degradedSession } from './degraded-session.ts'
 import { guardReply } from './guarded-reply.ts'
 import { type RequestSession, setRequestSession } from './request-session.ts'
 import { RequestStore } from './request-store.ts'
-import { keepCookieAway, sessionGuard } from './session-guard.ts'
+import { sessionGuard } from './session-guard.ts'
 import type { SessionsOfCore } from './session-store.ts'
 import { isUnavailable } from './session-trouble.ts'
 
@@ -54,13 +54,21 @@ export function plimsollSession(sessions: SessionsOfCore, options: PlimsollSessi
       if (degradation) {
         const options = typeof cookie === 'function' ? cookie(req) : cookie
         req.session = degradedSession(degradation, req, store, options)
-        keepCookieAway(req)
+        hideId(req, degradation)
       }
       setRequestSession(req, context)
       guardReply(res, sessionGuard({ context, unsetDestroys, req, res, next }))
       next()
     })
   }
+}
+
+/** Without an id express-session sets no cookie, saves nothing and touches nothing. Who misses it has looked for the session. */
+function hideId(req: Request, degradation: Degradation): void {
+  const get = (): undefined => {
+    degradation.wasRead = true
+  }
+  Object.defineProperty(req, 'sessionID', { configurable: true, enumerable: true, get })
 }
 
 function hasSession(req: Request): boolean {

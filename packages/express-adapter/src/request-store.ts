@@ -3,7 +3,7 @@ import type { Request } from 'express'
 import type session from 'express-session'
 import { textOf } from './session-data.ts'
 import { PlimsollSessionStore } from './session-store.ts'
-import { SessionReadOnlyError } from './session-trouble.ts'
+import { isUnavailable, SessionReadOnlyError, type SessionTrouble } from './session-trouble.ts'
 
 /** The session was read from the shadow: it may be looked at, and must not go through express-session's hands. */
 export class ShadowRead extends SessionReadOnlyError {
@@ -21,6 +21,8 @@ export class ShadowRead extends SessionReadOnlyError {
 export class RequestStore extends PlimsollSessionStore {
   /** Each session's text as it is stored; undefined for one that is to be stored whatever it holds. */
   readonly #texts = new WeakMap<object, string>()
+  /** What kept a session from being stored when somebody last tried. */
+  readonly #refusals = new WeakMap<object, SessionTrouble>()
   readonly #hadSession = new WeakSet<Request>()
   readonly #destroying = new Map<string, Promise<void>>()
   #quiet = false
@@ -43,6 +45,11 @@ export class RequestStore extends PlimsollSessionStore {
   /** Somebody else has stored it. */
   wasStored(held: object): void {
     this.#texts.set(held, textOf(held))
+  }
+
+  /** Why the handler's own attempt to save it failed: another one would only keep the client waiting. */
+  refusalOf(held: object): SessionTrouble | undefined {
+    return this.#refusals.get(held)
   }
 
   /** A destroy under way: whoever replies meanwhile has not waited for it. */
@@ -73,9 +80,16 @@ export class RequestStore extends PlimsollSessionStore {
   protected override keep(id: string, held: object): Promise<void> | undefined {
     if (this.#quiet) return undefined
     const text = textOf(held)
-    return super.keep(id, held)?.then(() => {
-      this.#texts.set(held, text)
-    })
+    return super.keep(id, held)?.then(
+      () => {
+        this.#texts.set(held, text)
+        this.#refusals.delete(held)
+      },
+      (error: unknown) => {
+        if (isUnavailable(error)) this.#refusals.set(held, error)
+        throw error
+      },
+    )
   }
 
   protected override prolong(id: string, held: object): Promise<void> | undefined {

@@ -3,7 +3,7 @@ import type { ReplyGuard, TakeOver, Verdict } from './guarded-reply.ts'
 import { removePageHeaders } from './reply-headers.ts'
 import type { RequestSession } from './request-session.ts'
 import { originOf } from './session-origin.ts'
-import { isGone, isSessionTrouble, retryAfterOf, type SessionTrouble } from './session-trouble.ts'
+import { isGone, isSessionTrouble, isUnavailable, retryAfterOf, type SessionTrouble } from './session-trouble.ts'
 import { replyTrouble } from './trouble-reply.ts'
 
 interface Guarded {
@@ -26,6 +26,8 @@ export function sessionGuard({ context, unsetDestroys, req, res, next }: Guarded
     if (degradation?.refused) return replyWith(degradation.refused)
     // An error page of a handler that missed what could not be loaded.
     if (degradation?.wasRead && res.statusCode === 500) return replyWith(degradation.cause)
+    // Or of one that does not tell by its status what it was told.
+    if (isUnavailable(context.trouble) && res.statusCode === 500) return replyWith(context.trouble)
     const trouble = degradation?.cause ?? context.trouble
     if (trouble && res.statusCode === 503 && !res.hasHeader('Retry-After')) {
       res.setHeader('Retry-After', String(retryAfterOf(trouble)))
@@ -34,12 +36,16 @@ export function sessionGuard({ context, unsetDestroys, req, res, next }: Guarded
   }
 
   function settle(): Verdict | Promise<Verdict> {
+    if (degradation) return store.destroying(degradation.id)?.then(sent, failed) ?? 'send'
     // There is nothing to be kept, or it could not be.
     if (typeof req.sessionID !== 'string') return 'send'
     const held: Request['session'] | null | undefined = req.session
     if (!held) return destroyed()
     try {
-      if (store.isChanged(held)) return store.set(req.sessionID, held).then(sent, failed)
+      if (store.isChanged(held)) {
+        const refusal = store.refusalOf(held)
+        return refusal ? failed(refusal) : store.set(req.sessionID, held).then(sent, failed)
+      }
     } catch (error) {
       return failed(error)
     }
@@ -84,7 +90,7 @@ export function sessionGuard({ context, unsetDestroys, req, res, next }: Guarded
 }
 
 /** Without an id express-session sets no cookie, saves nothing and touches nothing. */
-export function keepCookieAway(req: Request): void {
+function keepCookieAway(req: Request): void {
   Reflect.set(req, 'sessionID', undefined)
 }
 

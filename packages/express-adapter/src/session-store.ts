@@ -189,7 +189,7 @@ export class PlimsollSessionStore extends session.Store {
 }
 
 // A callback that throws is not called twice, nor does its error end in a promise that nobody looks at.
-function answer<Value>(result: Promise<Value> | undefined, callback: Callback<Value> | undefined): unknown {
+export function answer<Value>(result: Promise<Value> | undefined, callback: Callback<Value> | undefined): unknown {
   if (!result) return callback ? callback() : Promise.resolve()
   if (callback) {
     result.then(

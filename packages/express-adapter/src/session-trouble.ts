@@ -7,6 +7,8 @@ export interface SessionTrouble extends Error {
   readonly statusCode: number
   /** When to come back, in seconds. */
   readonly retryAfter?: number
+  /** Why sessions are not available: `unreachable` where Redis did not answer. */
+  readonly reason?: string
 }
 
 const unavailable = 'PLIMSOLL_SESSIONS_UNAVAILABLE'
@@ -22,6 +24,11 @@ export function isSessionTrouble(error: unknown): error is SessionTrouble {
 /** Sessions cannot be read or kept now: nothing is known, and nothing was changed. */
 export function isUnavailable(error: unknown): error is SessionTrouble {
   return isSessionTrouble(error) && error.code === unavailable
+}
+
+/** Redis did not answer in time, or not at all. */
+export function isUnreachable(error: unknown): boolean {
+  return isUnavailable(error) && error.reason === 'unreachable'
 }
 
 /** The session was destroyed or ran out while somebody held it. */
@@ -40,9 +47,12 @@ export class SessionReadOnlyError extends Error implements SessionTrouble {
   readonly code = unavailable
   readonly statusCode = 503
   readonly retryAfter: number
+  readonly reason: string
 
+  /** Without a cause it is a copy, which is read only where Redis is out of reach. */
   constructor(cause?: SessionTrouble) {
     super('the session of this request is read-only, for sessions cannot be kept at the moment', { cause })
     this.retryAfter = cause ? retryAfterOf(cause) : retryAfterByDefault
+    this.reason = cause?.reason ?? 'unreachable'
   }
 }

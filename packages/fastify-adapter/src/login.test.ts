@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { coreError, unavailable } from './in-memory-sessions.fixture.ts'
 import { loginSession, logoutEverywhere, logoutSession, sessionUser } from './login.ts'
 import { requireSession } from './require-session.ts'
-import { openService } from './service.fixture.ts'
+import { openService, secret } from './service.fixture.ts'
 
 function routes(app: FastifyInstance): void {
   app.post<{ Querystring: { user: string } }>('/login', async (request) => {
@@ -151,4 +151,38 @@ it('logs out everywhere, and everywhere else', async () => {
   expect((await browser.post('/logout-everywhere')).json).toEqual({ ended: 1 })
   expect(browser.cookie).toBeUndefined()
   expect(sessions.kept.size).toBe(0)
+})
+
+it('logs another user in after a logout in the same request', async () => {
+  const { browser } = await openService((app) => {
+    routes(app)
+    app.post('/switch', async (request, reply) => {
+      await logoutSession(request, reply)
+      await loginSession(request, 'bob', { cart: ['his'] })
+      return {}
+    })
+  })
+  await browser.post('/login?user=ada')
+  expect(await browser.post('/switch')).toMatchObject({ status: 200, setCookie: [expect.stringContaining('sid=')] })
+  expect((await browser.get('/account')).json).toMatchObject({ user: 'bob', cart: ['his'] })
+})
+
+it('is 503 where an error handler makes an error page of all errors', async () => {
+  const { browser, sessions } = await openService((app) => {
+    app.setErrorHandler((_error, _request, reply) => reply.code(500).send('oops'))
+    routes(app)
+  })
+  sessions.failing.save = unavailable()
+  const reply = await browser.post('/login?user=ada')
+  expect(reply).toMatchObject({ status: 503, json: { code: 'PLIMSOLL_SESSIONS_UNAVAILABLE' } })
+  expect(reply.headers['retry-after']).toBe('7')
+})
+
+it('clears a cookie by all its attributes: a browser takes no `__Host-` cookie without Secure', async () => {
+  const { browser } = await openService(routes, {
+    session: { secret, cookieName: '__Host-sid', cookie: { secure: true, sameSite: 'none', partitioned: true } },
+  })
+  browser.cookie = '__Host-sid=of-some-session'
+  const { setCookie } = await browser.post('/logout')
+  expect(setCookie).toEqual([expect.stringMatching(/^__Host-sid=;.*Secure.*Partitioned/)])
 })

@@ -23,10 +23,12 @@ import { isUnreachable, SessionReadOnlyError } from './session-trouble.ts'
 export async function loginSession(request: FastifyRequest, user: string, data: SessionData = {}): Promise<void> {
   const { store, state } = partsOf(request)
   if (state.trouble) throw state.failed(new SessionReadOnlyError(state.trouble), true)
+  // Logged out within this request: the framework makes a new session for a cookie that nobody has signed.
+  if (!request.session) request.server.decryptSession('', request, () => store.adopt(request, state))
   const before = request.session
   const { cookie: _, ...wanted } = data
   try {
-    await store.replace(before, state, { user, data: wanted }, () => before.regenerate())
+    await store.replace(request, before, state, { user, data: wanted }, () => before.regenerate())
   } catch (error) {
     request.session = before
     throw error

@@ -15,6 +15,7 @@ export interface Login {
 
 /** A session that is being replaced by one with a new id. */
 interface Replacement {
+  readonly request: FastifyRequest
   readonly state: RequestSession
   readonly oldId: string
   readonly login: Login | undefined
@@ -52,24 +53,40 @@ export class RequestSessionStore {
   }
 
   /** The framework's hook is through: what asks from now on is the handler. */
-  loaded(session: LiveSession, state: RequestSession): void {
+  loaded(request: FastifyRequest, state: RequestSession): void {
     this.#loading = undefined
-    this.adopt(session, state)
-    const { regenerate } = session
-    if (typeof regenerate !== 'function') return
-    // Not enumerable: what can be enumerated is stored.
-    Object.defineProperty(session, 'regenerate', {
-      configurable: true,
-      value: (...args: Parameters<typeof regenerate>) => {
-        const run = (): Promise<void> => regenerate.apply(session, args)
-        return this.#replacing ? run() : this.replace(session, state, undefined, run)
-      },
-    })
+    this.adopt(request, state)
   }
 
   /** The session that a request has now. */
-  adopt(session: LiveSession, state: RequestSession): void {
-    if (typeof session === 'object' && session !== null) this.#states.set(session, state)
+  adopt(request: FastifyRequest, state: RequestSession, session: LiveSession | null = request.session): void {
+    // What cannot be loaded is not to be stored either.
+    if (!session || state.trouble || this.#states.has(session)) return
+    this.#states.set(session, state)
+    const { regenerate, reload } = session
+    // Outside the cookie's path there is an empty object.
+    if (typeof regenerate !== 'function') return
+    const methods = {
+      regenerate: (...args: Parameters<typeof regenerate>) => {
+        const run = (): Promise<void> => regenerate.apply(session, args)
+        return this.#replacing ? run() : this.replace(request, session, state, undefined, run)
+      },
+      reload: (callback?: Callback) => {
+        const reloading = reload.call(session).then(
+          () => this.adopt(request, state),
+          (error: Error) => {
+            // The framework has put an empty one in its place, which would be saved over what could not be read.
+            request.session = session
+            throw state.failed(error, true)
+          },
+        )
+        return answer(reloading, callback)
+      },
+    }
+    // Not enumerable: what can be enumerated is stored.
+    for (const [name, value] of Object.entries(methods)) {
+      Object.defineProperty(session, name, { configurable: true, value })
+    }
   }
 
   /**
@@ -77,12 +94,13 @@ export class RequestSessionStore {
    * the other way round: where it refuses the new one, as it does when it is full, the old one must still be there.
    */
   replace<Result>(
+    request: FastifyRequest,
     session: LiveSession,
     state: RequestSession,
     login: Login | undefined,
     regenerate: () => Result,
   ): Result {
-    this.#replacing = { state, oldId: session.sessionId, login, stored: false }
+    this.#replacing = { request, state, oldId: session.sessionId, login, stored: false }
     try {
       return regenerate()
     } finally {
@@ -115,7 +133,7 @@ export class RequestSessionStore {
     const saving = replacing ? this.#storeInstead(replacing, id, session) : this.#save(id, session, state)
     const saved = saving.then(
       (stored) => {
-        this.#states.set(session, state)
+        if (replacing) this.adopt(replacing.request, state, session as LiveSession)
         state.saved(id, stored)
       },
       (error: Error) => {
@@ -180,6 +198,8 @@ function optionsOf(session: Session): SaveOptions {
 
 /** The framework's own comparison leaves the cookie out. */
 function isUnchanged(session: LiveSession, { stored }: RequestSession): boolean {
-  if (!stored || session.isModified()) return false
+  if (session.isModified()) return false
+  // With `saveUninitialized` there is one for each visitor, and nothing in it.
+  if (!stored) return true
   return JSON.stringify(dataOf({ cookie: session.cookie })['cookie']) === JSON.stringify(stored.data['cookie'])
 }

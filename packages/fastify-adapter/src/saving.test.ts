@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
 import { expect, it } from 'vitest'
-import { gone } from './in-memory-sessions.fixture.ts'
+import { gone, unavailable } from './in-memory-sessions.fixture.ts'
 import { loginSession } from './login.ts'
 import { openService, secret } from './service.fixture.ts'
 
@@ -203,4 +203,47 @@ it('answers a cookie that cannot be written by an error, once', async () => {
     })
   })
   expect(await browser.post('/odd')).toMatchObject({ status: 500, setCookie: [] })
+})
+
+it('gives each new session of a request its cookie, however often it regenerates', async () => {
+  const { browser, sessions } = await openService((app) => {
+    app.post('/visit', async (request) => {
+      await request.session.regenerate()
+      await request.session.reload()
+      await request.session.regenerate()
+      request.session.visits = 1
+      return {}
+    })
+    app.get('/page', async ({ session }) => ({ visits: session.visits }))
+  })
+  expect(await browser.post('/visit')).toMatchObject({ status: 200, setCookie: [expect.stringContaining('sid=')] })
+  expect((await browser.get('/page')).json).toEqual({ visits: 1 })
+  expect(sessions.kept.size).toBe(1)
+})
+
+it('leaves a session as it was where it cannot be reloaded', async () => {
+  const { browser, sessions } = await openService((app) => {
+    app.post('/visit', async ({ session }) => {
+      session.visits = 1
+      return {}
+    })
+    app.get('/reload', async (request) => {
+      sessions.failing.load = unavailable()
+      await request.session.reload()
+      return {}
+    })
+    app.get('/page', async ({ session }) => ({ visits: session.visits }))
+  })
+  await browser.post('/visit')
+  expect(await browser.get('/reload')).toMatchObject({ status: 503, setCookie: [] })
+  sessions.failing = {}
+  expect((await browser.get('/page')).json).toEqual({ visits: 1 })
+})
+
+it('serves a new visitor whose empty session cannot be stored, with saveUninitialized', async () => {
+  const { browser, sessions } = await openService(slow(new Gate()), {
+    session: { secret, cookieName: 'sid', cookie: { secure: false }, saveUninitialized: true },
+  })
+  sessions.failing.save = unavailable()
+  expect(await browser.get('/page')).toMatchObject({ status: 200, setCookie: [] })
 })

@@ -1,16 +1,18 @@
+import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifySessionOptions } from '@fastify/session'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** The cookie of @fastify/session, by its options. */
 export class SessionCookie {
   readonly #name: string
-  readonly #path: string
-  readonly #domain: string | undefined
+  readonly #attributes: CookieSerializeOptions
 
   constructor({ cookieName = 'sessionId', cookie = {} }: Pick<FastifySessionOptions, 'cookieName' | 'cookie'>) {
     this.#name = cookieName
-    this.#path = cookie.path ?? '/'
-    this.#domain = cookie.domain
+    // All of them: a browser takes no `__Host-` cookie without Secure, and tells partitioned ones from others.
+    const { path = '/', domain, secure = true, httpOnly = true, sameSite, partitioned } = cookie
+    const attributes = { path, domain, secure, httpOnly, sameSite, partitioned }
+    this.#attributes = Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
   }
 
   isPresentedBy(request: FastifyRequest): boolean {
@@ -18,10 +20,7 @@ export class SessionCookie {
   }
 
   clear(reply: FastifyReply): void {
-    reply.clearCookie(
-      this.#name,
-      this.#domain === undefined ? { path: this.#path } : { path: this.#path, domain: this.#domain },
-    )
+    reply.clearCookie(this.#name, this.#attributes)
   }
 
   /** Whatever the reply was going to do to the client's cookie, it does not. */

@@ -40,14 +40,14 @@ export async function addSessions(
     const state = stateOf(request.plimsoll)
     if (state) {
       state.sending = true
-      store.adopt(request.session, state)
+      store.adopt(request, state)
     }
     done()
   })
   await fastify.register(fastifySession, { saveUninitialized: false, ...options, store })
   fastify.addHook('onRequest', (request, _reply, done) => {
     const state = request.plimsoll as RequestSession
-    store.loaded(request.session, state)
+    store.loaded(request, state)
     if (state.trouble) {
       if (!isUnavailable(state.trouble)) request.log.error({ err: state.trouble }, 'the session could not be loaded')
       request.session = degradedSession(state, () => endSession(request))
@@ -70,10 +70,16 @@ function leave(state: RequestSession, reply: FastifyReply, payload: unknown, coo
   state.sending = false
   if (state.keepsCookie || trouble) cookie.keep(reply)
   else cookie.lastOnly(reply)
-  if (failure && reply.statusCode < (state.told ? 400 : 500)) return replyTrouble(reply, payload, failure)
+  if (failure && isHidden(failure, state.told, reply.statusCode)) return replyTrouble(reply, payload, failure)
   // An error page of a handler that missed what could not be loaded.
   if (trouble && state.readInVain && reply.statusCode === 500) return replyTrouble(reply, payload, trouble)
   return payload
+}
+
+/** Whether the reply says nothing of a failure, or blames the service for it. */
+function isHidden(failure: Error, told: boolean, statusCode: number): boolean {
+  if (!told) return statusCode < 500
+  return statusCode < 400 || (statusCode === 500 && isUnavailable(failure))
 }
 
 /** Null where another plugin answered before the first hook of this one. */

@@ -32,12 +32,12 @@ test('a session is there for its time, and longer where it is touched', async ()
   const { clock, home } = open()
   expect(await home.create('a', record('1', 'ada'), minute, budget())).toBe(true)
   await clock.advance(minute / 2)
-  expect(await home.load('a')).toEqual({ ...record('1', 'ada'), ttl: minute / 2 })
+  expect(await home.load('a', budget())).toEqual({ ...record('1', 'ada'), ttl: minute / 2 })
   expect(await home.touch('a', record('1'), minute, budget())).toBe(true)
   await clock.advance(minute - 1)
-  expect(await home.load('a')).toMatchObject({ ttl: 1 })
+  expect(await home.load('a', budget())).toMatchObject({ ttl: 1 })
   await clock.advance(1)
-  expect(await home.load('a')).toBeUndefined()
+  expect(await home.load('a', budget())).toBeUndefined()
   expect(await home.touch('a', record('1'), minute, budget())).toBe(false)
 })
 
@@ -46,7 +46,7 @@ test('a session is created once, and by whoever repeats himself', async () => {
   expect(await home.create('a', record('1'), minute, budget())).toBe(true)
   expect(await home.create('a', record('1'), minute, budget())).toBe(true)
   expect(await home.create('a', record('2'), minute, budget())).toBe(false)
-  expect(await home.load('a')).toMatchObject({ revision: '1' })
+  expect(await home.load('a', budget())).toMatchObject({ revision: '1' })
 })
 
 test('a session is replaced only where it is the expected one', async () => {
@@ -82,11 +82,11 @@ test('put stores over anything but a session that was destroyed', async () => {
   const { home } = open()
   expect(await home.put('a', record('1'), minute, budget())).toBe(true)
   expect(await home.put('a', record('2'), minute, budget())).toBe(true)
-  expect(await home.load('a')).toMatchObject({ revision: '2' })
+  expect(await home.load('a', budget())).toMatchObject({ revision: '2' })
   await home.destroy('a', undefined, budget())
   expect(await home.put('a', record('3'), minute, budget())).toBe(false)
   expect(await home.create('a', record('3'), minute, budget())).toBe(false)
-  expect(await home.load('a')).toBeUndefined()
+  expect(await home.load('a', budget())).toBeUndefined()
 })
 
 test('the sessions of a user are known, oldest first, and end together but for one', async () => {
@@ -120,7 +120,7 @@ test('a backing that fails is unreachable, never an absence, and its messages re
   backing.failure = Object.assign(new Error('duplicate key value: (handle)=(secret)'), { code: '08006' })
   const unreachable = { code: 'PLIMSOLL_SESSIONS_UNAVAILABLE', reason: 'unreachable', statusCode: 503, retryAfter: 2 }
   for (const call of [
-    () => home.load('a'),
+    () => home.load('a', budget()),
     () => home.create('a', record('1'), minute, budget()),
     () => home.replace('a', record('1'), minute, '0', budget()),
     () => home.put('a', record('1'), minute, budget()),
@@ -134,7 +134,7 @@ test('a backing that fails is unreachable, never an absence, and its messages re
     expect(error).toMatchObject(unreachable)
     expect(String((error as Error).stack)).not.toContain('secret')
   }
-  for (let time = 0; time < 10; time++) await home.load('a').catch(() => {})
+  for (let time = 0; time < 10; time++) await home.load('a', budget()).catch(() => {})
   expect(home.trouble).toBe('unreachable')
   expect(JSON.stringify(logged)).toContain('08006')
   expect(JSON.stringify(logged)).not.toContain('secret')
@@ -143,7 +143,7 @@ test('a backing that fails is unreachable, never an absence, and its messages re
 test('a backing that does not answer is given up after 3 s', async () => {
   const { clock, home, backing } = open()
   backing.held = new Promise(() => {})
-  const loading = home.load('a').catch((error: unknown) => error)
+  const loading = home.load('a', budget()).catch((error: unknown) => error)
   await clock.advance(2_999)
   let settled = false
   void loading.then(() => {
@@ -165,7 +165,7 @@ test('what a backing cannot do is said, and does not count against it', async ()
   await expect(home.clear()).rejects.toThrow('page')
   expect(await home.create('a', record('1'), minute, budget())).toBe(true)
   expect(await home.touch('a', record('1'), 2 * minute, budget())).toBe(true)
-  expect(await home.load('a')).toMatchObject({ revision: '1', ttl: 2 * minute })
+  expect(await home.load('a', budget())).toMatchObject({ revision: '1', ttl: 2 * minute })
 })
 
 test('a limit of sessions a user needs a backing that can list them', () => {

@@ -47,8 +47,10 @@ export class BackedHome implements SessionHome {
     return this.#backing.isLeftAlone ? 'unreachable' : undefined
   }
 
-  async load(handle: string): Promise<LivingRecord | undefined> {
-    const session = await this.#read(handle)
+  async load(handle: string, budget: Budget): Promise<LivingRecord | undefined> {
+    const started = performance.now()
+    const session = await (budget.left > 0 ? this.#read(handle) : this.#standing(handle))
+    budget.spend(performance.now() - started)
     return session && this.#living(session)
   }
 
@@ -97,8 +99,8 @@ export class BackedHome implements SessionHome {
     })
   }
 
-  async destroy(handle: string, _user: string | undefined, budget: Budget): Promise<void> {
-    await this.#delete(handle, budget)
+  async destroy(handle: string, _user: string | undefined, budget: Budget): Promise<boolean> {
+    return (await this.#delete(handle, budget)) ?? true
   }
 
   enlist(user: string): Promise<readonly IndexedSession[]> {
@@ -179,8 +181,8 @@ export class BackedHome implements SessionHome {
     return await (this.#copies === undefined ? save() : this.#copies.write(handle, session, save, budget))
   }
 
-  async #delete(handle: string, budget: Budget | undefined): Promise<void> {
-    await this.#change(handle, budget, (backing) => backing.delete(handle))
+  async #delete(handle: string, budget: Budget | undefined): Promise<boolean | undefined> {
+    return await this.#change(handle, budget, async (backing) => (await backing.delete(handle)) ?? undefined)
   }
 
   /** A change after which Redis has nothing of the session, whether it succeeded, failed or nobody knows. */

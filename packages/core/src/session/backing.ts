@@ -27,10 +27,11 @@ export interface SessionBacking {
    */
   save(handle: string, session: BackedSession, expected: string | undefined): Promise<boolean>
   /**
-   * Resolves also where there is none. For some minutes from then on `save` must answer false for this handle, so that a
-   * request under way, which has the session still in hand, does not bring it back.
+   * Resolves also where there is none, and should then answer false: a request that gives the session a new id learns so
+   * that it has been ended. For some minutes from then on `save` must answer false for this handle, so that a request
+   * under way, which has the session still in hand, does not bring it back.
    */
-  delete(handle: string): Promise<void>
+  delete(handle: string): Promise<boolean | undefined> | Promise<void>
   /** Moves the end of a session's life without writing its data; false where it is gone. Without it `save` does that. */
   touch?(handle: string, expiresAt: number): Promise<boolean>
   /** The living sessions of a user, oldest first. Needed for limits, listings and logging out everywhere. */

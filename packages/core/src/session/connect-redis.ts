@@ -5,8 +5,8 @@ import type { LivingRecord, SessionData, SessionRecord } from './record.ts'
 import type { SessionCommands } from './session-commands.ts'
 import { parseData } from './session-data.ts'
 
-/** The revision of what connect-redis wrote, which has none. */
-const noRevision = ''
+/** The revision of what connect-redis wrote, which has none. No session of ours has this one. */
+const noRevision = 'connect-redis'
 
 /** Whether it stands where connect-redis left it, and is yet to be taken over. */
 export function isOfConnectRedis({ revision }: SessionRecord): boolean {
@@ -48,8 +48,9 @@ export class ConnectRedisSessions {
     return (await this.#commands.write(scripts.touchSession, [this.#prefix + id], [Math.ceil(ttl)], budget)) === 1
   }
 
-  async forget(id: string, budget: Budget): Promise<void> {
-    await this.#commands.unlink(this.#prefix + id, budget)
+  /** Answers whether it was there. */
+  forget(id: string, budget: Budget): Promise<boolean> {
+    return this.#commands.unlink(this.#prefix + id, budget)
   }
 }
 

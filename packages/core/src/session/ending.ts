@@ -61,14 +61,21 @@ export class Ending {
     void this.end(ended).catch(() => {})
   }
 
-  /** @throws SessionsUnavailableError, and leaves it at that */
-  async endNow({ handle, id, user }: Ended, budget: Budget): Promise<void> {
+  /** Answers whether there was one. @throws SessionsUnavailableError, and leaves it at that */
+  async endNow({ handle, id, user }: Ended, budget: Budget): Promise<boolean> {
     const { home, connectRedis, shadows, counters } = this.#parts
     shadows?.forget(handle)
-    // First: while that is there, it would be taken for a session as soon as ours is gone.
-    if (id !== undefined) await connectRedis?.forget(id, budget)
-    await home.destroy(handle, user, budget)
+    let wasLeft = false
+    let wasThere = false
+    try {
+      // First: while that is there, it would be taken for a session as soon as ours is gone.
+      if (id !== undefined) wasLeft = (await connectRedis?.forget(id, budget)) === true
+    } finally {
+      // A database is well where Redis is not.
+      wasThere = await home.destroy(handle, user, budget)
+    }
     counters.destroyed += 1
+    return wasLeft || wasThere
   }
 
   /** @throws SessionsUnavailableError, and goes on trying */
@@ -88,9 +95,13 @@ export class Ending {
   }
 
   async #replay(pending: PendingDestroy): Promise<void> {
-    const { home, budget } = this.#parts
+    const { home, connectRedis, budget } = this.#parts
     if (pending.kind === 'session') {
       await this.endNow(pending, budget())
+      return
+    }
+    if (pending.kind === 'takenOver') {
+      await connectRedis?.forget(pending.id, budget())
       return
     }
     const { user, except, before } = pending

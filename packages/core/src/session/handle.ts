@@ -32,9 +32,14 @@ export function assertHandle(handle: unknown): asserts handle is string {
   }
 }
 
-/** @throws InvalidArgumentError for anything but well-formed text of 1 to 256 characters. */
+/**
+ * PostgreSQL has no text with a NUL: each statement with one would fail, and count as a failure of the database.
+ *
+ * @throws InvalidArgumentError for anything but well-formed text of 1 to 256 characters without "\0".
+ */
 export function assertUser(user: unknown): asserts user is string {
-  if (typeof user !== 'string' || user.length === 0 || user.length > longestUser || loneSurrogate.test(user)) {
-    throw new InvalidArgumentError('user', `expected a string of 1 to ${longestUser} characters`)
+  const isText = typeof user === 'string' && !loneSurrogate.test(user) && !user.includes('\0')
+  if (!isText || user.length === 0 || user.length > longestUser) {
+    throw new InvalidArgumentError('user', `expected a string of 1 to ${longestUser} characters without "\\0"`)
   }
 }

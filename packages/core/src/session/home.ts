@@ -36,8 +36,8 @@ export interface SessionHome {
   put(handle: string, record: SessionRecord, ttl: number, budget: Budget): Promise<boolean>
   /** Moves the end of its life; works where Redis is full. False where it is gone. */
   touch(handle: string, record: SessionRecord, ttl: number, budget: Budget): Promise<boolean>
-  /** Ends it and keeps what is under way from bringing it back. */
-  destroy(handle: string, user: string | undefined, budget: Budget): Promise<void>
+  /** Ends it and keeps what is under way from bringing it back. False where there was none. */
+  destroy(handle: string, user: string | undefined, budget: Budget): Promise<boolean>
 
   /**
    * When to call `enlist`. `before` the session is stored: it is noted in an index, which no session may escape. `after`:

@@ -32,6 +32,7 @@ test.each([
   ['a minute at most', undefined, 3_600_000, 60_000],
   ['a tenth of a short life', undefined, 30_000, 3_000],
   ['as long as was asked for', 5_000, 3_600_000, 5_000],
+  ['half of a life at most, or nobody who comes often would stay', 3_600_000, 60_000, 30_000],
 ])('a touch is spared for %s', (_, touchAfter, ttl, after) => {
   const lifetimes = new Lifetimes({ ...settings, touchAfter }, new SteppingClock())
   const end = 10_000_000

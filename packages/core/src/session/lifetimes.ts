@@ -9,6 +9,8 @@ export interface LifetimeSettings {
 
 const longestTouchAfter = 60_000
 const touchShare = 0.1
+// A visitor who comes back within half of a session's life must find it, whatever was asked for.
+const longestTouchShare = 0.5
 
 /** How long sessions live, in milliseconds. */
 export class Lifetimes {
@@ -42,7 +44,10 @@ export class Lifetimes {
 
   /** Whether moving the end is worth a write. When it was moved last shows from how far off it is: nothing is remembered. */
   isTouchDue(requested: number, expiresAt: number, end: number): boolean {
-    const after = this.#touchAfter ?? Math.min(longestTouchAfter, requested * touchShare)
+    const after =
+      this.#touchAfter === undefined
+        ? Math.min(longestTouchAfter, requested * touchShare)
+        : Math.min(this.#touchAfter, requested * longestTouchShare)
     return Math.abs(end - expiresAt) >= after
   }
 }

@@ -15,6 +15,8 @@ export type PendingDestroy =
       /** Sessions from after this moment are a login that came later, and stay. */
       readonly before: number
     }
+  /** What connect-redis left of a session that is ours now: as soon as ours is ended it would be taken for one. */
+  | { readonly kind: 'takenOver'; readonly id: string }
 
 const most = 10_000
 const firstPause = 250
@@ -52,6 +54,10 @@ export class PendingDestroys {
 
   addUser(user: string, except: string | undefined, before: number): void {
     this.#add(`u${user}`, { kind: 'user', user, except, before })
+  }
+
+  addTakenOver(id: string): void {
+    this.#add(`t${id}`, { kind: 'takenOver', id })
   }
 
   /** It is wanted after all, or was destroyed by another call. */

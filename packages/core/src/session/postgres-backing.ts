@@ -84,7 +84,7 @@ export function postgresBacking(
     },
 
     async delete(handle) {
-      await changes(`UPDATE ${name} SET ${end} WHERE handle = $1 AND data IS NOT NULL`, handle)
+      return (await changes(`UPDATE ${name} SET ${end} WHERE handle = $1 AND data IS NOT NULL`, handle)) === 1
     },
 
     async touch(handle, expiresAt) {

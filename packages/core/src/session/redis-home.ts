@@ -105,8 +105,8 @@ export class RedisHome implements SessionHome {
     return there
   }
 
-  async destroy(handle: string, user: string | undefined, budget: Budget): Promise<void> {
-    await this.#end(handle, user, budget)
+  destroy(handle: string, user: string | undefined, budget: Budget): Promise<boolean> {
+    return this.#end(handle, user, budget)
   }
 
   async enlist(
@@ -131,18 +131,14 @@ export class RedisHome implements SessionHome {
   }
 
   async destroyUser(user: string, except: string | undefined, budget: Budget): Promise<number> {
-    const ending = (await this.#index.list(user, budget)).filter(({ handle }) => handle !== except)
-    // The entries first: a login under way that finds itself without one after this ends itself.
-    await this.#index.delist(
-      user,
-      ending.map(({ handle }) => handle),
-      budget,
-    )
+    const listed = await this.#index.list(user, budget)
+    const ending = listed.map(({ handle }) => handle).filter((handle) => handle !== except)
     let ended = 0
     for (let start = 0; start < ending.length; start += together) {
       const some = ending.slice(start, start + together)
-      const existed = await Promise.all(some.map(({ handle }) => this.#end(handle, undefined, budget)))
+      const existed = await Promise.all(some.map((handle) => this.#end(handle, undefined, budget)))
       ended += existed.filter(Boolean).length
+      await this.#leave(user, some, budget)
     }
     return ended
   }
@@ -227,19 +223,24 @@ export class RedisHome implements SessionHome {
 
   async #end(handle: string, known: string | undefined, budget: Budget): Promise<boolean> {
     const { commands, keys, account } = this.#parts
-    // The entry first, for the same reason as above.
-    if (known !== undefined) await this.#index.delist(known, [handle], budget)
+    this.#admitted.delete(handle)
     const both = [keys.session(handle), keys.tombstone(handle)]
     const args = [tombstoneLife, headLength - 1, ...this.#news(handle)]
     const reply = await commands.write(scripts.destroySession, both, args, budget)
     const [existed, head] = reply as [number, Buffer]
     account?.gone(handle)
+    if (known !== undefined) await this.#leave(known, [handle], budget)
     const user = userOfHead(head)
-    if (user !== undefined && user !== known) {
-      // An entry without a session is taken out when the user's sessions are next looked at: nobody need wait for this.
-      void this.#index.delist(user, [handle], commands.ownBudget()).catch(() => {})
-    }
+    if (user !== undefined && user !== known) void this.#leave(user, [handle], commands.ownBudget())
     return existed === 1
+  }
+
+  /**
+   * Once the sessions have ended: a session that could not be ended keeps its entry, or whoever tries again would not find
+   * it. An entry without a session is taken out when the user's sessions are next looked at.
+   */
+  async #leave(user: string, handles: readonly string[], budget: Budget): Promise<void> {
+    await this.#index.delist(user, handles, budget).catch(() => {})
   }
 
   /** Accounts for what was stored: how much sessions hold, and whether Redis loses some before their time. */

@@ -105,7 +105,10 @@ export class Saving {
       return handouts.give(parseData(json) ?? {}, origin, expiresAt)
     }
     const record = this.#record(json, user, origin.createdAt)
-    if (isOfConnectRedis(origin)) return await this.#takeOver(target, record, requested, budget)
+    if (isOfConnectRedis(origin)) {
+      const takenOver = await this.#takeOver(target, record, requested, budget)
+      if (takenOver !== undefined) return takenOver
+    }
     return await this.#replace(target.handle, record, origin, base, requested, budget)
   }
 
@@ -124,11 +127,9 @@ export class Saving {
       return expiresAt
     }
     try {
-      const isThere =
-        isOfConnectRedis(origin) && connectRedis !== undefined
-          ? await connectRedis.touch(target.id, left, budget)
-          : await home.touch(target.handle, origin, left, budget)
-      if (!isThere) return undefined
+      const isLeft = isOfConnectRedis(origin) && (await connectRedis?.touch(target.id, left, budget)) === true
+      // What connect-redis left may have been taken over meanwhile.
+      if (!isLeft && !(await home.touch(target.handle, origin, left, budget))) return undefined
     } catch (error) {
       if (!(error instanceof SessionsUnavailableError)) throw error
       counters.touchesMissed += 1
@@ -151,6 +152,7 @@ export class Saving {
     const ours = parseData(record.json) ?? {}
     let next = record
     let expected: string | undefined = origin.revision
+    const usersBefore = new Set([origin.user])
     for (let round = 1; ; round++) {
       const left = lifetimes.left(requested, origin.createdAt)
       if (left <= 0) throw this.#gone()
@@ -159,20 +161,26 @@ export class Saving {
         replaced = await this.#counted(home.replace(handle, next, left, expected, budget))
         return replaced.kind === 'stored'
       }
-      const isNewOfUser = round === 1 && next.user !== origin.user
+      const isNewOfUser = !usersBefore.has(next.user)
       if (isNewOfUser ? await limit.store(handle, next, replace, budget) : await replace()) {
-        if (origin.user !== undefined && origin.user !== next.user) {
-          await home.delist(origin.user, handle, budget).catch(() => {})
+        for (const user of usersBefore) {
+          if (user !== undefined && user !== next.user) await home.delist(user, handle, budget).catch(() => {})
         }
         counters.replaced += 1
         return this.#stored(handle, next, left)
       }
       const { current } = replaced as { readonly current?: SessionRecord }
-      if (current === undefined) throw this.#gone()
+      if (current === undefined) {
+        // Whoever ended it could not know of the entry under its new user.
+        if (isNewOfUser && next.user !== undefined) await home.delist(next.user, handle, budget).catch(() => {})
+        throw this.#gone()
+      }
+      usersBefore.add(current.user)
       if (merge && round <= mostMerges) {
         counters.merged += 1
         const merged = mergeData(base, ours, parseData(current.json) ?? {})
-        next = this.#record(this.#serialize(merged), record.user, origin.createdAt)
+        const user = record.user === origin.user ? current.user : record.user
+        next = this.#record(this.#serialize(merged), user, origin.createdAt)
         expected = current.revision
       } else {
         counters.overwritten += 1
@@ -182,19 +190,17 @@ export class Saving {
     }
   }
 
-  /** What connect-redis left becomes a session of ours, and the old key goes. */
+  /** What connect-redis left becomes a session of ours, and the old key goes. Undefined where it is there no more. */
   async #takeOver({ id, handle }: Target, record: SessionRecord, requested: number, budget: Budget) {
-    const { home, connectRedis, lifetimes, counters, limit } = this.#parts
+    const { home, connectRedis, lifetimes, counters, limit, ending } = this.#parts
     const left = lifetimes.left(requested, record.createdAt)
-    const store = async (): Promise<boolean> => {
-      if (await this.#counted(home.create(handle, record, left, budget))) return true
-      // Another request of the same visitor has just done so; destroyed, it is neither here nor there.
-      return (await this.#counted(home.replace(handle, record, left, undefined, budget))).kind === 'stored'
-    }
-    if (!(await limit.store(handle, record, store, budget))) throw this.#gone()
+    // Another request of the same visitor may just have taken it over, or its user may have logged out.
+    if (connectRedis === undefined || !(await connectRedis.touch(id, left, budget))) return undefined
+    const create = () => this.#counted(home.create(handle, record, left, budget))
+    if (!(await limit.store(handle, record, create, budget))) return undefined
     counters.takenOver += 1
-    // Ours is read first from now on: where this fails, the old one is left to its time.
-    await connectRedis?.forget(id, budget).catch(() => {})
+    // Ours is read first from now on, so nobody need wait for this.
+    await connectRedis.forget(id, budget).catch(() => ending.pending.addTakenOver(id))
     return this.#stored(handle, record, left)
   }
 

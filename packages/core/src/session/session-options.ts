@@ -28,7 +28,7 @@ export interface SessionsOptions extends ConnectionOptions {
   idleTimeout?: Duration | undefined
   /** How long a session lives at most, from its creation on. Default 30 days. */
   absoluteTimeout?: Duration | undefined
-  /** A session is touched at most once in this time. Default a minute, or a tenth of the ttl where that is less. */
+  /** A session is touched at most once in this time, up to half of its ttl. Default a minute, or a tenth of the ttl where that is less. */
   touchAfter?: Duration | undefined
   /** 1 to 1,000. Default as many as there are. */
   maxSessionsPerUser?: number | undefined
@@ -98,7 +98,7 @@ const shape = {
   ).optional(),
   lossGrace: duration(0, '10m').optional(),
   connectRedisPrefix: z
-    .union([z.literal(false), z.string().max(256)], { error: 'expected a prefix such as "sess:", or false' })
+    .union([z.literal(false), z.string().min(1).max(256)], { error: 'expected a prefix such as "sess:", or false' })
     .optional(),
   backing: z
     .custom<SessionBacking>(

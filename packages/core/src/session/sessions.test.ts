@@ -79,7 +79,7 @@ class FakeHome implements SessionHome {
 
   async destroy(handle: string) {
     this.#called('destroy')
-    this.sessions.delete(handle)
+    return this.sessions.delete(handle)
   }
 
   async enlist(user: string) {
@@ -246,7 +246,7 @@ describe('a new id', () => {
     const { destroy } = home
     home.destroy = async (handle) => {
       if (handle === sessions.handleOf('old')) throw unreachable
-      await destroy.call(home, handle)
+      return await destroy.call(home, handle)
     }
     await expect(sessions.regenerate('old', 'new', { n: 1 }, { from, user: 'ada' })).rejects.toBe(unreachable)
     expect(await sessions.load('new')).toBeUndefined()

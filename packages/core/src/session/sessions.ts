@@ -1,5 +1,5 @@
 import type { Cache, CacheEvents } from '../cache.ts'
-import { CacheClosedError, InvalidArgumentError, SessionsUnavailableError } from '../errors.ts'
+import { CacheClosedError, InvalidArgumentError, SessionGoneError, SessionsUnavailableError } from '../errors.ts'
 import type { Budget } from '../redis/budget.ts'
 import type { ConnectRedisSessions } from './connect-redis.ts'
 import type { Ending } from './ending.ts'
@@ -100,7 +100,12 @@ export class Sessions {
     if (from === undefined) return await saving.create(target, { data, user, ttl }, budget())
     const held = { origin: handouts.originOf(from), expiresAt: from.expiresAt }
     if (from.readOnly) throw new SessionsUnavailableError('unreachable', 1)
-    return await saving.update(target, { data, user, ttl }, held, budget())
+    const allowed = budget()
+    try {
+      return await saving.update(target, { data, user, ttl }, held, allowed)
+    } catch (error) {
+      throw error instanceof SessionGoneError ? await this.#goneOrLost(target, allowed) : error
+    }
   }
 
   /**
@@ -150,7 +155,8 @@ export class Sessions {
 
   /**
    * Gives a session a new id, as a login must. The new one is stored first and then the old one destroyed; where that
-   * fails the new one is taken back and it throws. So no old id stays alive unnoticed, and nothing is lost.
+   * fails the new one is taken back and it throws. So no old id stays alive unnoticed. With `from` and without `user` it is
+   * no login, and like a save it brings nothing back that has ended meanwhile.
    *
    * @throws as `save`
    */
@@ -164,11 +170,15 @@ export class Sessions {
     if (oldId === newId) throw new InvalidArgumentError('newId', 'expected another id than the old one')
     const { saving, ending, handouts } = this.#parts
     const budget = this.#parts.budget()
-    const owner = from === undefined ? undefined : handouts.originOf(from).user
-    const wanted = { data, user: user ?? owner, ttl }
+    const origin = from && handouts.originOf(from)
+    const isLogin = origin === undefined || user !== undefined
+    if (!isLogin && ending.hasEndedWithUser(before.handle, origin)) throw new SessionGoneError()
+    const wanted = { data, user: user ?? origin?.user, ttl }
     const stored = await saving.create(after, wanted, budget, 'create', before.handle)
     try {
-      await ending.endNow({ ...before, user: undefined }, budget)
+      const wasThere = await ending.endNow({ ...before, user: undefined }, budget)
+      // Whoever has ended all sessions of the user until now may not have seen the new one.
+      if (!isLogin && !wasThere) throw await this.#goneOrLost(before, budget)
     } catch (error) {
       ending.endUnawaited({ ...after, user: stored.user })
       throw error
@@ -301,6 +311,17 @@ export class Sessions {
       if (left === undefined) throw error
       return left
     }
+  }
+
+  /** Nobody need have ended what a Redis that came back empty does not have: to look for it tells the two apart. */
+  async #goneOrLost(target: Target, budget: Budget): Promise<Error> {
+    try {
+      if (!this.#parts.ending.hasEnded(target.handle)) await this.#find(target, budget)
+    } catch (error) {
+      if (error instanceof SessionsUnavailableError) return error
+      throw error
+    }
+    return new SessionGoneError()
   }
 
   #open(handle: string, record: LivingRecord, readOnly = false): StoredSession | undefined {

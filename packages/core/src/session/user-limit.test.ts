@@ -49,8 +49,9 @@ class SteppedHome {
       delist: (_user, handle) => this.#step(() => this.#leave(handle)),
       ofUser: () => this.#step(() => this.#list()),
       destroy: async (handle) => {
+        const wasThere = await this.#step(() => this.stored.delete(handle))
         await this.#step(() => this.#leave(handle))
-        await this.#step(() => void this.stored.delete(handle))
+        return wasThere
       },
     }
     return home as SessionHome

@@ -51,17 +51,25 @@ export class UserLimit {
     if (user === undefined) return await store()
     if (home.enlists === 'before') {
       const listed = await home.enlist(user, handle, createdAt, absoluteTimeout, budget)
+      let begun = false
       try {
         if (whenTooMany === 'refuse') await this.#claimPlace(user, handle, replacing, listed, budget)
+        begun = true
         if (!(await store())) return false
       } catch (error) {
         // What may have been stored keeps its entry.
-        if (!mayHaveBeenMade(error)) await home.delist(user, handle, budget).catch(() => {})
+        if (!begun || !mayHaveBeenMade(error)) await home.delist(user, handle, budget).catch(() => {})
         throw error
       }
-    } else if (!(await store())) return false
+    } else {
+      // One that its visitor has already, with a cart in it, must not be stored for this user and then leave again.
+      if (limit !== undefined && whenTooMany === 'refuse') {
+        await this.#claimPlace(user, handle, replacing, await home.ofUser(user, budget), budget)
+      }
+      if (!(await store())) return false
+    }
     if (limit === undefined) return true
-    if (whenTooMany === 'oldest-out') await this.#pushOut(limit, user, handle, budget)
+    if (whenTooMany === 'oldest-out') await this.#pushOut(limit, user, handle, replacing, budget)
     else if (home.enlists === 'after') await this.#leaveAgain(limit, user, handle, replacing, budget)
     return true
   }
@@ -119,10 +127,16 @@ export class UserLimit {
     return new TooManySessionsError(this.#parts.limit ?? 0)
   }
 
-  async #pushOut(limit: number, user: string, handle: string, budget: Budget): Promise<void> {
+  async #pushOut(
+    limit: number,
+    user: string,
+    handle: string,
+    replacing: string | undefined,
+    budget: Budget,
+  ): Promise<void> {
     const { home, pending, counters } = this.#parts
     try {
-      const living = await home.ofUser(user, budget)
+      const living = (await home.ofUser(user, budget)).filter((one) => one.handle !== replacing)
       const ending = living.slice(0, Math.max(0, living.length - limit)).map((one) => one.handle)
       if (!living.some((one) => one.handle === handle)) ending.push(handle)
       await Promise.all(ending.map((one) => home.destroy(one, user, budget)))

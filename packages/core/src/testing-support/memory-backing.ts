@@ -28,9 +28,11 @@ export class MemoryBacking implements Required<SessionBacking> {
     return true
   }
 
-  async delete(handle: string): Promise<void> {
+  async delete(handle: string): Promise<boolean> {
     await this.#enter('delete')
-    if (this.sessions.delete(handle)) this.deleted.add(handle)
+    const wasThere = this.sessions.delete(handle)
+    if (wasThere) this.deleted.add(handle)
+    return wasThere
   }
 
   async touch(handle: string, expiresAt: number): Promise<boolean> {
