@@ -1,7 +1,9 @@
 import type { Scenario } from '../scenario.ts'
 import { coldStampede } from './cold-stampede.ts'
+import { counters } from './counters.ts'
 import { flush } from './flush.ts'
 import { getMany } from './get-many.ts'
+import { hitRates } from './hit-rates.ts'
 import { hotKey, hotKeySlower } from './hot-key.ts'
 import { leaseHolderKilled } from './lease-holder-killed.ts'
 import { localHits } from './local-hits.ts'
@@ -28,6 +30,8 @@ export const scenarios: readonly Scenario[] = [
   redisFull,
   flush,
   localMemory,
+  hitRates,
   overhead,
   watching,
+  counters,
 ]

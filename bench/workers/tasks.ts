@@ -1,4 +1,5 @@
 import { type ClosedLoopSettings, closedLoop, newKeysLoop, tightLoop, warm } from '../load/closed-loop.ts'
+import { type CountersSettings, countersLoop } from '../load/counters.ts'
 import type { Keys } from '../load/keys.ts'
 import { type OpenLoopSettings, openLoop } from '../load/open-loop.ts'
 import { Source, type SourceSettings } from '../load/source.ts'
@@ -77,6 +78,8 @@ export const tasks = {
   tightLoop: (settings: Pick<ClosedLoopSettings, 'durationMs' | 'keys'>) => tightLoop(opened(), settings),
   newKeysLoop: (settings: { from: number; count: number }) => newKeysLoop(opened(), settings),
   openLoop: (settings: OpenLoopSettings) => openLoop((key) => opened().get(key), settings),
+
+  counters: (settings: CountersSettings) => countersLoop(settings),
 
   async source(): Promise<ReturnType<Source['report']>> {
     return preparation().source.report()

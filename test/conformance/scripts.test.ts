@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { beforeAll, expect, test } from 'vitest'
+import { slots } from '../../packages/core/src/coherence/generation-table.ts'
+import { generationsHead } from '../../packages/core/src/coherence/messages.ts'
 import { wrap } from '../../packages/core/src/entry/envelope.ts'
 import { createKeySpace } from '../../packages/core/src/entry/key.ts'
+import { encodeVersion } from '../../packages/core/src/entry/version.ts'
 import { silentLogger } from '../../packages/core/src/options/logger.ts'
 import { seenOf } from '../../packages/core/src/read/lease.ts'
 import { type EntryKeys, RedisCommands } from '../../packages/core/src/redis/commands.ts'
@@ -22,8 +25,17 @@ const tokens = ['token-1', 'token-2', 'token-3']
 const entries = [1_000, 2_000].map((freshUntil) =>
   wrap({ storedAt: 0, freshUntil, expiresAt: 9_000, loadTime: 1 }, 0, 4, Buffer.from('data')),
 )
+const versions = [1, 2, 3, 'text', 'texts', 2n ** 70n].map(encodeVersion)
+const versioned = versions.map((version) =>
+  wrap({ storedAt: 0, freshUntil: 3_000, expiresAt: 9_000, loadTime: 1 }, 0, 4, Buffer.from('data'), {
+    version,
+    stamps: undefined,
+  }),
+)
 // No entry at all, and shorter than what the scripts compare of one.
-const values = [...entries, Buffer.from('foreign')]
+const values = [...entries, ...versioned, Buffer.from('foreign')]
+const generations = createKeySpace('conformance', 'product', 0).generations
+const head = generationsHead('me', 'product')
 
 let server: Redis
 let commands: RedisCommands
@@ -49,6 +61,11 @@ beforeAll(async () => {
   afterwards(() => commands.close())
   await until(() => commands.ready, 'the commands are connected')
 })
+
+interface Versioned {
+  readonly version: Buffer
+  readonly entry: Buffer
+}
 
 interface Operation {
   readonly what: string
@@ -115,6 +132,67 @@ const invalidate = fc.tuple(place, anyMessage).map(
     fake: (redis) => redis.invalidate(keys, channel, message),
   }),
 )
+const anyVersion = fc
+  .nat(versions.length - 1)
+  .map((at) => ({ version: versions[at], entry: versioned[at] }) as Versioned)
+const storeVersionUnderLease = fc.tuple(place, anyToken, anyVersion, anyTtl, anyMessage).map(
+  ([keys, token, { entry, version }, ttl, message]): Operation => ({
+    what: `storeUnderLease ${keys.value} ${token} ${version.toString('hex')}`,
+    real: () => commands.storeUnderLease(keys, token, entry, ttl, channel, message, budget(), version),
+    fake: (redis) => redis.storeUnderLease(keys, token, entry, ttl, channel, message, version),
+  }),
+)
+const storeVersion = fc.tuple(place, anyVersion, anyTtl, fc.boolean()).map(
+  ([keys, { entry, version }, ttl, fill]): Operation => ({
+    what: `storeVersion ${keys.value} ${version.toString('hex')} ${fill}`,
+    real: () => commands.storeVersion(keys, entry, ttl, version, fill, budget()),
+    fake: (redis) => redis.storeVersion(keys, entry, ttl, version, fill),
+  }),
+)
+const storeVersionWrite = fc.tuple(place, anyToken, anyVersion, anyTtl, fc.oneof(anyMessage, fc.constant(''))).map(
+  ([keys, token, { entry, version }, ttl, message]): Operation => ({
+    what: `storeWrite ${keys.value} ${token} ${version.toString('hex')}`,
+    real: () => commands.storeWrite(keys, token, entry, ttl, channel, message, budget(), version),
+    fake: (redis) => redis.storeWrite(keys, token, entry, ttl, channel, message, version),
+  }),
+)
+const invalidateMany = fc.tuple(fc.array(place, { minLength: 1 }), fc.array(anyMessage, { maxLength: 3 })).map(
+  ([all, messages]): Operation => ({
+    what: `invalidateMany ${all.map(({ value }) => value)}`,
+    real: () => commands.invalidateMany(all, channel, messages, budget()),
+    fake: (redis) => redis.invalidateMany(all, channel, messages),
+  }),
+)
+const anyIdentity = fc.constantFrom('identity-one', 'identity-two')
+const readGenerations = anyIdentity.map(
+  (identity): Operation => ({
+    what: `readGenerations ${identity}`,
+    real: () => commands.readGenerations(generations, identity, channel, head, budget()),
+    fake: (redis) => redis.readGenerations(generations, identity, channel, head),
+  }),
+)
+const countGenerations = fc.tuple(anyIdentity, fc.uniqueArray(fc.nat(slots - 1), { minLength: 1, maxLength: 5 })).map(
+  ([identity, some]): Operation => ({
+    what: `countGenerations ${identity} ${some}`,
+    real: () => commands.countGenerations(generations, identity, channel, head, some, budget()),
+    fake: (redis) => redis.countGenerations(generations, identity, channel, head, some),
+  }),
+)
+const replaceGenerations = anyIdentity.map(
+  (identity): Operation => ({
+    what: `replaceGenerations ${identity}`,
+    real: () => commands.replaceGenerations(generations, identity, channel, head, budget()),
+    fake: (redis) => redis.replaceGenerations(generations, identity, channel, head),
+  }),
+)
+/** Somebody else's string, or none at all. */
+const spoilGenerations = fc.boolean().map(
+  (isForeign): Operation => ({
+    what: `spoil ${generations} ${isForeign}`,
+    real: async () => void (await (isForeign ? server.set(generations, 'foreign') : server.del(generations))),
+    fake: (redis) => (isForeign ? redis.set(generations, 'foreign') : redis.evict(generations)),
+  }),
+)
 const store = fc.tuple(place, anyValue, anyTtl).map(
   ([keys, value, ttl]): Operation => ({
     what: `store ${keys.value}`,
@@ -150,7 +228,12 @@ const fill = fc.boolean().map(
 
 const operation = fc.oneof(
   ...[acquire, storeUnderLease, placeIntent, storeWrite].map((arbitrary) => ({ arbitrary, weight: 3 })),
-  ...[renew, release, invalidate, store, plant, evict, fill].map((arbitrary) => ({ arbitrary, weight: 1 })),
+  ...[storeVersionUnderLease, storeVersion, storeVersionWrite].map((arbitrary) => ({ arbitrary, weight: 2 })),
+  ...[readGenerations, countGenerations, replaceGenerations].map((arbitrary) => ({ arbitrary, weight: 1 })),
+  ...[renew, release, invalidate, invalidateMany, store, plant, evict, fill, spoilGenerations].map((arbitrary) => ({
+    arbitrary,
+    weight: 1,
+  })),
 )
 
 /** What came of an operation, so that two can be compared; undefined and nothing are the same. */
@@ -169,7 +252,7 @@ async function stateOf(keys: readonly string[]): Promise<{ value: string | undef
 }
 
 test('the fake Redis of the unit tests answers, stores, forgets and publishes as the scripts do', async () => {
-  const names = ['a', 'b'].flatMap((key) => [keySpace.value(key), keySpace.lease(key)])
+  const names = ['a', 'b'].flatMap((key) => [keySpace.value(key), keySpace.lease(key)]).concat(generations)
   await fc.assert(
     fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 30, size: 'max' }), async (operations) => {
       const published: string[] = []

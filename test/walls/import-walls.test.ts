@@ -13,8 +13,9 @@ const floors: readonly (readonly string[])[] = [
   ['options', 'entry', 'breaker'],
   ['redis', 'local'],
   ['coherence', 'pressure'],
-  ['read', 'write', 'findings'],
+  ['read', 'write', 'write-behind', 'findings'],
   // Files beside the folders stand on these.
+  [],
   [],
   [],
   [],
@@ -43,10 +44,11 @@ const besideFolders: Record<string, number> = {
   'health.ts': 4,
   'statistics.ts': 4,
   'redis-link.ts': 5,
-  'namespace.ts': 6,
-  'client-view.ts': 7,
-  'cache.ts': 8,
-  'index.ts': 11,
+  'namespace-assembly.ts': 6,
+  'namespace.ts': 7,
+  'client-view.ts': 8,
+  'cache.ts': 9,
+  'index.ts': 12,
 }
 
 function floorOf(folder: string): number {

@@ -195,3 +195,25 @@ describe('a closed cache', () => {
     await expect(after).rejects.toThrow(CacheClosedError)
   })
 })
+
+describe('hotKeys', () => {
+  test('tells of the hottest keys of all namespaces, hashed unless asked for', async () => {
+    const { cache } = openLocalCache()
+    const products = cache.namespace({ name: 'product', load: (key) => key })
+    const prices = cache.namespace({ name: 'price', load: (key) => key })
+    for (let request = 0; request < 4_000; request++) await products.get(request % 4 === 0 ? 'anchor' : `p-${request}`)
+    for (let request = 0; request < 400; request++) await prices.get('bell')
+    const shown = cache.hotKeys({ limit: 2, showKeys: true })
+    expect(shown.map(({ namespace, key }) => `${namespace} ${key}`)).toContain('product anchor')
+    expect(shown.find(({ key }) => key === 'anchor')?.share).toBeGreaterThan(0.15)
+    const [hidden] = cache.hotKeys({ limit: 1 })
+    expect(hidden?.key).toMatch(/^[0-9a-f]{12}$/)
+    expect(hidden?.perSecond).toBe(shown[0]?.perSecond)
+  })
+
+  test('refuses a limit that is none', () => {
+    const { cache } = openLocalCache()
+    expect(() => cache.hotKeys({ limit: 0 })).toThrow(/limit/)
+    expect(cache.hotKeys()).toEqual([])
+  })
+})

@@ -1,16 +1,18 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { BreakerState } from './breaker/breaker.ts'
 import { ClientView } from './client-view.ts'
 import { sleep } from './clock.ts'
-import { CacheClosedError, InvalidOptionsError } from './errors.ts'
+import { CacheClosedError, InvalidArgumentError, InvalidOptionsError } from './errors.ts'
 import { diagnose } from './findings/diagnose.ts'
+import type { Purpose } from './findings/evidence.ts'
 import { type Finding, severities } from './findings/finding.ts'
 import { FindingLog } from './findings/finding-log.ts'
 import { type CacheHealth, type ModeChange, type NamespaceHealth, worstOf } from './health.ts'
 import { LocalTier } from './local/local-tier.ts'
-import { type KeptElsewhere, Namespace, type NamespaceParts } from './namespace.ts'
+import { Namespace } from './namespace.ts'
+import type { KeptElsewhere, NamespaceParts } from './namespace-assembly.ts'
 import { type CacheOptions, type CacheSettings, parseCacheOptions } from './options/cache-options.ts'
 import { type GetOptions, type NamespaceOptions, parseNamespaceOptions } from './options/namespace-options.ts'
 import type { Mode, Verdict } from './pressure/mode.ts'
@@ -28,6 +30,16 @@ export interface GetOrSetOptions<V> extends Omit<GetOptions<V>, 'load'> {
   load: NonNullable<GetOptions<V>['load']>
 }
 
+/** A key that is asked for more than others; see `cache.hotKeys()`. */
+export interface HotKey {
+  readonly namespace: string
+  /** The key itself with `showKeys`, else the first 12 digits of its SHA-256. */
+  readonly key: string
+  readonly perSecond: number
+  /** Of all requests of its namespace in this process: 0 to 1. */
+  readonly share: number
+}
+
 /** Holds what `getOrSet` keeps; no name that a namespace can be given. */
 const unnamed = '~'
 
@@ -35,6 +47,8 @@ const unnamed = '~'
 const main = 'main'
 /** How long `close` waits for a `save` that has begun. */
 const longestSave = 5_000
+/** How long `close` saves what was written behind. What is left waits in Redis for another process. */
+const longestDrain = 5_000
 
 /** A cache: its local tier, its Redis, and the namespaces on them. Made by `createCache`. */
 export class Cache {
@@ -160,6 +174,27 @@ export class Cache {
     }
   }
 
+  /**
+   * The keys that this process is asked for most, over all namespaces, from a sample of the last 10 to 20 seconds.
+   * Nothing is asked of Redis. Keys may tell of people, so they are shown as hashes unless asked for.
+   *
+   * @param options `limit`: 1 to 100, default 20
+   * @throws InvalidArgumentError
+   */
+  hotKeys({ limit = 20, showKeys = false }: { limit?: number; showKeys?: boolean } = {}): HotKey[] {
+    if (!Number.isInteger(limit) || limit < 1 || limit > 100) {
+      throw new InvalidArgumentError('limit', 'expected a whole number from 1 to 100')
+    }
+    return [...this.#namespaces.values()]
+      .flatMap(({ name, hotKeys }) => hotKeys.top(limit).map((hot) => ({ namespace: name, ...hot })))
+      .sort((left, right) => right.perSecond - left.perSecond)
+      .slice(0, limit)
+      .map((hot) => ({
+        ...hot,
+        key: showKeys ? hot.key : createHash('sha256').update(hot.key).digest('hex').slice(0, 12),
+      }))
+  }
+
   on<E extends keyof CacheEvents>(event: E, listener: (...args: CacheEvents[E]) => void): this {
     this.#events.on(event, listener as never)
     return this
@@ -189,6 +224,7 @@ export class Cache {
     while (within(commandTimeout * 2) && all.some((namespace) => namespace.busy)) await sleep(clock, 5)
     // A save under way must still tell the others, who would keep the older value for its whole ttl.
     while (within(longestSave) && all.some((namespace) => namespace.writing)) await sleep(clock, 5)
+    await Promise.all(all.map((namespace) => namespace.behind?.close(longestDrain)))
     await Promise.all(this.#links.map((link) => link.pending.lastAttempt()))
     for (const link of this.#links) link.close()
     this.#tier?.clear()
@@ -240,6 +276,7 @@ export class Cache {
           redisBytes,
           redisShare: all === 0 ? 0 : redisBytes / all,
           budget: account?.budget === undefined ? undefined : { bytes: account.budget, fleetBytes: account.fleetBytes },
+          behind: namespace.behind?.health,
         }
       }
     }
@@ -260,8 +297,12 @@ export class Cache {
       const { nodes, learned } = link.health
       const found = new Map<string, Finding>()
       for (const node of Object.values(nodes)) {
+        // What waits there to be saved must not be evicted, whatever else lives beside it.
+        const evicting = node.vitals.memory.policy?.startsWith('allkeys-') ?? false
+        const isQueue = evicting && namespaces.some(({ behind }) => behind !== undefined && !behind.allowsEviction)
+        const purpose: Purpose = isQueue ? 'queue' : isStore ? 'session' : 'cache'
         const evidence = {
-          ...{ target: link.target, purpose: isStore ? ('session' as const) : ('cache' as const) },
+          ...{ target: link.target, purpose },
           ...{ ...node, learned, client, declaredLimit: link.memoryLimit },
         }
         for (const finding of diagnose(evidence)) {

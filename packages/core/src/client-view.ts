@@ -86,7 +86,7 @@ export class ClientView {
 }
 
 function namespaceEvidence(
-  { name, account, counters, settings }: Namespace<unknown>,
+  { name, account, counters, settings, hotKeys }: Namespace<unknown>,
   before: Counters | undefined,
   seconds: number,
   held: Readonly<Record<string, { readonly bytes: number }>>,
@@ -98,6 +98,8 @@ function namespaceEvidence(
     namespace: name,
     hitRatio: lookups === 0 ? undefined : hits / lookups,
     lookupsPerSecond: perSecond(lookups, seconds),
+    // What the local tier answers weighs on no node.
+    hottestShare: settings.local === false ? hotKeys.top(1)[0]?.share : undefined,
     largestValue: undefined,
     ttlMilliseconds: settings.policy.ttl + Math.max(settings.policy.staleIfError, settings.policy.staleWhileRevalidate),
     negativeTtlMilliseconds: settings.policy.negativeTtl,

@@ -1,22 +1,30 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createCodec } from './entry/codec.ts'
+import { GenerationTable, parseGenerations } from './coherence/generation-table.ts'
+import { type Codec, createCodec } from './entry/codec.ts'
 import { createKeySpace } from './entry/key.ts'
+import type { NamespaceOptions } from './options/namespace-options.ts'
 import { cascade } from './options/policy.ts'
 import { lasting, SimulatedProcess } from './testing-support/simulated-process.ts'
 import { type Choice, type Row, World } from './testing-support/simulated-world.ts'
 import { settle } from './testing-support/stepping-clock.ts'
 
+type Kind = 'get' | 'set' | 'remove' | 'setMany' | 'removeMany' | 'update' | 'invalidateTag' | 'clear'
+
 interface Operation {
-  readonly kind: 'get' | 'set' | 'remove'
+  readonly kind: Kind
   readonly process: number
 }
+
+/** What a namespace may be told about its values. */
+type Variant = 'plain' | 'versioned' | 'tagged' | 'tagged and versioned'
 
 const processNames = ['A', 'B', 'C']
 /** One key: what happens to another one is nothing to it. */
 const key = 'key'
 const keys = createKeySpace('shop', 'product', 0)
-const codec = createCodec<string>(cascade({ compression: false }), undefined)
+const tag = 'tag'
+const numberOf = (row: string) => Number(row.slice('row '.length))
 
 /** Does what the operations say, and remembers what each process must not answer any more. */
 class Trial {
@@ -24,19 +32,27 @@ class Trial {
   readonly processes: readonly SimulatedProcess[]
   readonly violations: string[] = []
   readonly #oldestAllowed = new Map<string, number>()
+  readonly #codec: Codec<string>
   #written = 0
 
-  constructor() {
-    this.processes = processNames.map((name) => new SimulatedProcess(this.world, name, lasting(this.world)))
+  constructor(variant: Variant) {
+    const isTagged = variant.startsWith('tagged')
+    const options: Partial<NamespaceOptions<string>> = {
+      ...lasting(this.world),
+      ...(isTagged ? { tags: () => [tag] } : {}),
+      ...(variant.endsWith('versioned') ? { version: numberOf } : {}),
+    }
+    // A source that gives rows their versions does not take an older one back.
+    if (variant.endsWith('versioned')) this.world.source.orderOf = numberOf
+    this.#codec = createCodec<string>(cascade({ compression: false }), undefined, undefined, isTagged)
+    this.processes = processNames.map((name) => new SimulatedProcess(this.world, name, options))
     this.world.onPublish = (message) => {
       for (const process of this.processes) process.hear(message)
     }
     this.world.troubles.push(() => this.#troublesOfRedis())
   }
 
-  /** Rows in the source, in Redis and in every process. */
   async warm(): Promise<void> {
-    this.world.source.change(key, 'row 0')
     for (const process of this.processes) await this.answerOf(process)
   }
 
@@ -60,9 +76,21 @@ class Trial {
   async inRedis(): Promise<{ readonly row: Row } | undefined> {
     const bytes = this.world.redis.get(keys.value(key))
     if (bytes === null) return undefined
-    const entry = await codec.decode(bytes)
+    const entry = await this.#codec.decode(bytes)
     if (typeof entry === 'string') throw new Error(`Redis holds what nobody can read: ${entry}`)
-    return { row: entry.value }
+    // What nobody believes may be as old as it likes.
+    const isBelieved = entry.stamps === undefined || this.#isCurrent(entry.stamps)
+    return isBelieved ? { row: entry.value } : undefined
+  }
+
+  #isCurrent(stamps: Buffer): boolean {
+    const held = this.world.redis.get(keys.generations)
+    if (held === null) return false
+    const table = new GenerationTable()
+    const { identity, counts } = parseGenerations(held)
+    table.replace(identity)
+    for (const [slot, count] of counts) table.set(slot, count)
+    return table.slotsOf(stamps) !== undefined
   }
 
   async answerOf(process: SimulatedProcess): Promise<Row> {
@@ -78,8 +106,35 @@ class Trial {
 
   #begin(kind: Operation['kind'], index: number): Promise<void> {
     const process = this.#processAt(index)
-    if (kind === 'get') return this.#get(process)
-    return kind === 'set' ? this.#set(process) : this.#remove(process)
+    const { namespace } = process
+    switch (kind) {
+      case 'get':
+        return this.#get(process)
+      case 'set':
+        return this.#set(process, (row) => namespace.set(key, row))
+      case 'setMany':
+        return this.#set(process, (row) =>
+          namespace.setMany([
+            [key, row],
+            ['other', row],
+          ]),
+        )
+      case 'update':
+        return this.#set(process, (row) => namespace.update(key, () => row, { wait: '1s' }))
+      case 'remove':
+        return this.#change(process, undefined, () => namespace.delete(key))
+      case 'removeMany':
+        return this.#change(process, undefined, () => namespace.deleteMany([key, 'other']))
+      case 'clear':
+        return this.#change(process, this.#nextRow(), () => namespace.clear())
+      case 'invalidateTag':
+        return this.#change(process, this.#nextRow(), () => namespace.invalidateTag(tag))
+    }
+  }
+
+  #nextRow(): string {
+    this.#written += 1
+    return `row ${this.#written}`
   }
 
   async #get(process: SimulatedProcess): Promise<void> {
@@ -94,23 +149,23 @@ class Trial {
     }
   }
 
-  async #set(process: SimulatedProcess): Promise<void> {
-    this.#written += 1
-    const row = `row ${this.#written}`
+  async #set(process: SimulatedProcess, write: (row: string) => Promise<unknown>): Promise<void> {
+    const row = this.#nextRow()
     try {
-      await process.namespace.set(key, row)
+      await write(row)
       this.world.log.push(`${process.name} has set ${row}`)
-    } catch {
-      this.world.log.push(`${process.name} could not set ${row}`)
+    } catch (error) {
+      this.world.log.push(`${process.name} could not set ${row}: ${error instanceof Error ? error.name : error}`)
     }
     // It may have reached the source, though it failed.
     this.#forbidOlder(process, this.#lastAge(row))
   }
 
-  async #remove(process: SimulatedProcess): Promise<void> {
-    const age = this.world.source.change(key, undefined)
-    await process.namespace.delete(key)
-    this.world.log.push(`${process.name} has removed it`)
+  /** The source is changed by somebody else, who then says so. */
+  async #change(process: SimulatedProcess, row: Row, tell: () => Promise<void>): Promise<void> {
+    const age = this.world.source.change(key, row)
+    await tell()
+    this.world.log.push(`${process.name} has told of ${row}`)
     this.#forbidOlder(process, age)
   }
 
@@ -137,17 +192,19 @@ class Trial {
         redis.full = !redis.full
       },
     }
-    const evictions = [keys.value(key), keys.lease(key)]
+    const evictions = [keys.value(key), keys.lease(key), keys.update(key).lease, keys.generations]
       .filter((name) => redis.get(name) !== null)
       .map((name) => ({ what: `Redis evicts ${name}`, run: () => redis.evict(name) }))
     return [turn, ...evictions]
   }
 }
 
-const operation: fc.Arbitrary<Operation> = fc.record({
-  kind: fc.constantFrom('get', 'set', 'remove', 'get', 'set'),
-  process: fc.oneof(fc.constant(0), fc.nat(2)),
-})
+const writes: readonly Kind[] = ['set', 'remove', 'setMany', 'removeMany', 'update']
+const operation = (...kinds: readonly Kind[]): fc.Arbitrary<Operation> =>
+  fc.record({
+    kind: fc.constantFrom<Kind[]>(...kinds),
+    process: fc.oneof(fc.constant(0), fc.nat(2)),
+  })
 /** What may be slow in a run; faults are many, few or none. */
 const conditions = fc.record({
   reluctance: fc.constantFrom(
@@ -162,10 +219,15 @@ const conditions = fc.record({
     'acquireLease answered',
     'GET answered',
     'hears',
+    'countGenerations',
+    'replaceGenerations',
+    'readGenerations',
+    'invalidateMany',
+    'publish',
   ),
   faultsInAThousand: fc.constantFrom(0, 30, 100, 200),
-  /** Every process has read everything before. */
-  warm: fc.boolean(),
+  /** Whether the source has a row before, and whether every process has read it. */
+  start: fc.constantFrom('no row', 'a row', 'a row that all have read'),
 })
 const draws = fc.record({
   pick: fc.oneof(
@@ -176,17 +238,19 @@ const draws = fc.record({
   fault: fc.nat(999),
   patience: fc.nat(11),
 })
-const schedule = fc.record({
-  operations: fc.array(operation, { minLength: 2, maxLength: 8 }),
-  conditions,
-  draws: fc.array(draws, { maxLength: 100, size: 'max' }),
-})
-type Schedule = typeof schedule extends fc.Arbitrary<infer S> ? S : never
+const schedule = (...kinds: readonly Kind[]) =>
+  fc.record({
+    operations: fc.array(operation(...kinds), { minLength: 2, maxLength: 8 }),
+    conditions,
+    draws: fc.array(draws, { maxLength: 100, size: 'max' }),
+  })
+type Schedule = ReturnType<typeof schedule> extends fc.Arbitrary<infer S> ? S : never
 
-async function assertCoherence({ operations, conditions, draws }: Schedule): Promise<void> {
-  const trial = new Trial()
+async function assertCoherence(variant: Variant, { operations, conditions, draws }: Schedule): Promise<void> {
+  const trial = new Trial(variant)
   try {
-    if (conditions.warm) await trial.warm()
+    if (conditions.start !== 'no row') trial.world.source.change(key, 'row 0')
+    if (conditions.start === 'a row that all have read') await trial.warm()
     trial.world.reluctance = conditions.reluctance
     await trial.run(
       operations,
@@ -213,7 +277,19 @@ async function assertCoherence({ operations, conditions, draws }: Schedule): Pro
   }
 }
 
-test('in whatever order things happen and fail, nobody is left with a value older than that of the source', async () => {
-  const numRuns = Number(process.env['INTERLEAVINGS'] ?? 5_000)
-  await fc.assert(fc.asyncProperty(schedule, assertCoherence), { numRuns })
-}, 600_000)
+test.each<[Variant, readonly Kind[], number]>([
+  ['plain', ['get', 'set', 'remove', 'get', 'set'], 1],
+  ['plain', ['get', 'get', 'get', ...writes], 0.4],
+  ['versioned', ['get', 'get', 'get', ...writes], 0.4],
+  ['tagged', ['get', 'get', 'get', 'clear', 'clear', 'invalidateTag', 'invalidateTag', 'set', 'remove'], 0.6],
+  ['tagged', ['get', 'get', 'invalidateTag'], 0.4],
+  ['tagged and versioned', ['get', 'get', 'get', 'clear', 'invalidateTag', ...writes], 0.4],
+])(
+  'in whatever order things happen and fail, nobody is left with a value older than that of the source: %s, %j',
+  async (variant, kinds, share) => {
+    const numRuns = share * Number(process.env['INTERLEAVINGS'] ?? 5_000)
+    const property = fc.asyncProperty(schedule(...kinds), (drawn) => assertCoherence(variant, drawn))
+    await fc.assert(property, { numRuns })
+  },
+  600_000,
+)

@@ -144,3 +144,70 @@ export class TooManySessionsError extends PlimsollError {
     super(`the user has ${limit} sessions, as many as maxSessionsPerUser allows; nothing was stored`)
   }
 }
+
+/** `setMany` wrote the others; `failed` has what came of those that it could not. */
+export class PartialWriteError extends PlimsollError {
+  readonly code = 'PLIMSOLL_PARTIAL_WRITE'
+  readonly failed: ReadonlyMap<string, unknown>
+
+  constructor(failed: ReadonlyMap<string, unknown>, total: number) {
+    super(`${failed.size} of ${total} entries were not written; failed tells why, by key`)
+    this.failed = failed
+  }
+}
+
+/** Others kept updating the key for as long as this `update` was willing to wait. Nothing was changed. */
+export class UpdateTimeoutError extends PlimsollError {
+  readonly code = 'PLIMSOLL_UPDATE_TIMEOUT'
+  constructor(namespace: string, milliseconds: number) {
+    super(`namespace ${namespace}: others kept updating the key for ${milliseconds} ms`)
+  }
+}
+
+/**
+ * A write-behind operation that neither Redis nor the source has taken, as far as is known. Answer 503 with Retry-After. Where `id` is handed to the next
+ * attempt, it counts once even if this one was taken after all.
+ */
+export class WriteBehindRefusedError extends PlimsollError {
+  readonly code = 'PLIMSOLL_WRITE_BEHIND_REFUSED'
+  readonly id: string
+  /** When to come back, in seconds. */
+  readonly retryAfter: number
+
+  constructor(namespace: string, reason: string, retryAfter: number, id: string, cause?: unknown) {
+    super(`namespace ${namespace}: the write was not taken: ${reason}; try again in ${retryAfter} s`)
+    this.id = id
+    this.retryAfter = retryAfter
+    if (cause !== undefined) this.cause = cause
+  }
+}
+
+/** The eviction policy of this Redis may throw away writes that wait there. Nothing was written. */
+export class EvictionPolicyError extends PlimsollError {
+  readonly code = 'PLIMSOLL_EVICTION_POLICY'
+  constructor(namespace: string, policy: string) {
+    super(
+      `namespace ${namespace}: under maxmemory-policy ${policy} Redis may evict writes that wait to be saved. ` +
+        'Use noeviction or a volatile policy, or a Redis of its own (option redis), or accept the loss by behind.allowEviction.',
+    )
+  }
+}
+
+/**
+ * Redis could not give a lease, so that nothing keeps other processes from updating the key too. Nothing was changed.
+ * Answer 503, or say `withoutLease: true` where `save` compares what it replaces.
+ */
+export class LeaseUnavailableError extends PlimsollError {
+  readonly code = 'PLIMSOLL_LEASE_UNAVAILABLE'
+  constructor(namespace: string) {
+    super(`namespace ${namespace}: Redis could not give the lease that an update needs`)
+  }
+}
+
+/** Thrown by your `save` when the row is not any more what it replaces: `update` then reads it again and retries. */
+export class UpdateConflictError extends PlimsollError {
+  readonly code = 'PLIMSOLL_UPDATE_CONFLICT'
+  constructor(message = 'the source has changed since it was read') {
+    super(message)
+  }
+}

@@ -4,6 +4,7 @@ import type { LearnedLine } from './pressure/memory-line.ts'
 import { type Mode, modes, type Verdict } from './pressure/mode.ts'
 import type { NodeView } from './pressure/watch.ts'
 import type { Counters } from './read/counters.ts'
+import type { BehindHealth } from './write-behind/tallies.ts'
 
 export interface ModeChange {
   readonly from: Mode
@@ -41,6 +42,8 @@ export interface NamespaceHealth extends Counters {
   readonly redisShare: number
   /** `maxRedisBytes`, and what the whole fleet held of it at the latest look. */
   readonly budget: { readonly bytes: number; readonly fleetBytes: number } | undefined
+  /** What waits to be saved; undefined where it writes through. */
+  readonly behind?: BehindHealth | undefined
 }
 
 /** How one Redis fares, and what follows from it. */

@@ -1,23 +1,37 @@
 export type { BreakerState } from './breaker/breaker.ts'
-export { type Cache, type CacheEvents, createCache, type GetOrSetOptions } from './cache.ts'
+export { type Cache, type CacheEvents, createCache, type GetOrSetOptions, type HotKey } from './cache.ts'
 export type { Clock, Random } from './clock.ts'
 export {
   CacheClosedError,
+  EvictionPolicyError,
   InvalidArgumentError,
   InvalidOptionsError,
+  LeaseUnavailableError,
   LoadTimeoutError,
   type OptionIssue,
+  PartialWriteError,
   PlimsollError,
   SourceOverloadedError,
   SourceUnavailableError,
+  UpdateConflictError,
+  UpdateTimeoutError,
   ValueNotPreservedError,
+  WriteBehindRefusedError,
   WriteRefusedError,
 } from './errors.ts'
 export type { Finding, FindingId, Remedy, Severity } from './findings/finding.ts'
 export type { CacheHealth, ModeChange, NamespaceHealth, NodeHealth, TargetHealth } from './health.ts'
 export type { Histogram } from './histogram.ts'
-export type { Namespace, SetOptions } from './namespace.ts'
+export type { IncrementOptions, Namespace, SetOptions } from './namespace.ts'
+export type {
+  BehindOperation,
+  BehindOptions,
+  IncrementOperation,
+  SaveManyContext,
+  SetOperation,
+} from './options/behind-options.ts'
 export type { CacheOptions, LocalOptions, SourceOptions } from './options/cache-options.ts'
+export type { RefreshOptions, UpdateOptions, WarmOptions, WarmProgress } from './options/call-options.ts'
 export type { Duration } from './options/duration.ts'
 export { connectionFromEnvironment, type EnvironmentOptions } from './options/environment.ts'
 export type { Logger } from './options/logger.ts'
@@ -27,6 +41,7 @@ export type {
   LoadManyContext,
   NamespaceOptions,
   SaveContext,
+  Version,
 } from './options/namespace-options.ts'
 export type { PolicyOptions, Priority, Serializer } from './options/policy.ts'
 export type { PressureOptions } from './options/pressure-options.ts'
@@ -38,4 +53,13 @@ export type { Mode } from './pressure/mode.ts'
 export type { Restart, ServerTotals, Trend } from './pressure/trend.ts'
 export type { Vitals } from './pressure/vitals.ts'
 export type { Counters } from './read/counters.ts'
+export type { RefreshAhead } from './read/refresh-ahead.ts'
 export type { CacheStatistics, NamespaceStatistics, TargetStatistics } from './statistics.ts'
+export {
+  type PostgresCounters,
+  type PostgresCountersOptions,
+  type PostgresPool,
+  postgresCounters,
+  postgresCountersTables,
+} from './write-behind/postgres-counters.ts'
+export type { BehindHealth, BehindStatistics } from './write-behind/tallies.ts'

@@ -289,6 +289,21 @@ describe('in development', () => {
   })
 })
 
+test('refreshEvery without keys loads anew what is asked for, as long as it is asked for', async () => {
+  const loaded: string[] = []
+  const { namespace, clock } = open({ load: (key) => void loaded.push(key), negativeTtl: '1h' })
+  for (let count = 0; count < 100; count++) await Promise.all([namespace.get('a'), namespace.get('b')])
+  expect(loaded.splice(0)).toEqual(['a', 'b'])
+  const refreshing = namespace.refreshEvery('5s')
+  await settle()
+  expect(loaded.splice(0).sort()).toEqual(['a', 'b'])
+  await clock.advance(60_000)
+  loaded.length = 0
+  await clock.advance(60_000)
+  expect(loaded).toEqual([])
+  refreshing.stop()
+})
+
 test('in production nothing is checked', async () => {
   vi.stubEnv('NODE_ENV', 'production')
   const { cache } = openLocalCache()

@@ -1,11 +1,22 @@
-import type { Clock, Random } from './clock.ts'
-import { Fences } from './coherence/fences.ts'
-import { createCodec } from './entry/codec.ts'
-import { assertKey, createKeySpace } from './entry/key.ts'
-import { CacheClosedError, InvalidArgumentError, LoadTimeoutError } from './errors.ts'
-import { LocalKeeper } from './local/local-keeper.ts'
-import type { LocalNamespace, LocalTier } from './local/local-tier.ts'
-import type { Logger } from './options/logger.ts'
+import type { Clock } from './clock.ts'
+import { absentSlot, slotOf } from './coherence/generation-table.ts'
+import type { GenerationsMessage } from './coherence/messages.ts'
+import { assertTag } from './coherence/tags.ts'
+import { assertKey } from './entry/key.ts'
+import { CacheClosedError, InvalidArgumentError, InvalidOptionsError, LoadTimeoutError } from './errors.ts'
+import type { HotKeys } from './local/hot-keys.ts'
+import type { LocalNamespace } from './local/local-tier.ts'
+import { assembleNamespace, type KeptElsewhere, type NamespaceParts } from './namespace-assembly.ts'
+import {
+  parseRefreshOptions,
+  parseUpdateOptions,
+  parseWarmOptions,
+  type RefreshOptions,
+  type UpdateOptions,
+  type WarmOptions,
+  type WarmProgress,
+} from './options/call-options.ts'
+import type { Duration } from './options/duration.ts'
 import {
   type CallSettings,
   type GetOptions,
@@ -13,41 +24,33 @@ import {
   parseGetOptions,
 } from './options/namespace-options.ts'
 import type { Account } from './pressure/account.ts'
-import { CacheAside } from './read/cache-aside.ts'
-import { type Counters, createCounters, createObservations, type Observations } from './read/counters.ts'
+import type { CacheAside } from './read/cache-aside.ts'
+import type { Counters, Observations } from './read/counters.ts'
+import type { Exclusive } from './read/exclusive.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
-import type { Flight } from './read/flight.ts'
-import type { Fetch } from './read/read-parts.ts'
-import type { Source } from './read/source.ts'
-import { Wakeups } from './read/wakeups.ts'
+import { Context } from './read/load-context.ts'
+import type { Fetch, ReadParts } from './read/read-parts.ts'
+import { RefreshAhead } from './read/refresh-ahead.ts'
+import { warm } from './read/warm.ts'
 import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
-import { WriteThrough } from './write/write-through.ts'
-
-export interface NamespaceParts {
-  readonly cacheName: string
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly development: boolean
-  readonly tier: LocalTier | undefined
-  readonly link: RedisLink | undefined
-  readonly source: Source
-  /** For values that somebody else keeps in Redis, and that are only accounted here. */
-  readonly keptElsewhere?: KeptElsewhere | undefined
-}
-
-/** What somebody who keeps values under other keys tells of them. */
-export interface KeptElsewhere {
-  redisKey(key: string): string
-  counters(): Partial<Counters>
-}
+import { deleteMany, setMany } from './write/many.ts'
+import { update } from './write/update.ts'
+import type { WriteThrough } from './write/write-through.ts'
+import type { WriteBehind } from './write-behind/write-behind.ts'
 
 export interface SetOptions {
   /** Handed to `save`. */
   signal?: AbortSignal
+  /** With write-behind: names this operation, so that it counts once however often it is tried. Made here by default. */
+  id?: string
 }
+
+export type IncrementOptions = Pick<SetOptions, 'id'>
+
+// Of the keys that a process is asked for most: those that `refreshEvery` loads anew where it is given none.
+const mostRefreshed = 100
 
 /** A kind of value: how it is loaded, saved, kept and for how long. Made by `cache.namespace`. */
 export class Namespace<V> implements LinkedNamespace {
@@ -56,72 +59,40 @@ export class Namespace<V> implements LinkedNamespace {
   readonly account: Account | undefined
   /** @internal The Redis that it is on. */
   readonly link: RedisLink | undefined
+  /** @internal What it is asked for most. */
+  readonly hotKeys: HotKeys
+  readonly #parts: ReadParts<V>
   readonly #local: LocalNamespace<V> | undefined
-  readonly #settings: NamespaceSettings<V>
-  readonly #source: Source
-  readonly #clock: Clock
-  readonly #fences = new Fences<Flight<V>>()
-  readonly #wakeups = new Wakeups()
-  readonly #counters = createCounters()
-  readonly #observations = createObservations()
   readonly #reading: CacheAside<V>
+  readonly #exclusive: Exclusive<V>
   readonly #writing: WriteThrough<V>
+  readonly #behind: WriteBehind<V> | undefined
+  /** As given, with loads that know of what waits to be saved. */
+  readonly #loading: Pick<NamespaceSettings<V>, 'name' | 'load' | 'loadMany'>
   readonly #fetch: Fetch<V> | undefined
   readonly #call: CallSettings<V>
-  readonly #noteWrite: (key: string) => void
+  readonly #refreshes = new Set<RefreshAhead<V>>()
   readonly #keptElsewhere: KeptElsewhere | undefined
   #closed = false
 
   /** @internal */
-  constructor(settings: NamespaceSettings<V>, parts: NamespaceParts) {
-    const { cacheName, clock, random, logger, development, tier, link, source } = parts
-    const { name, schemaVersion, local, policy } = settings
-    const id = schemaVersion === 0 ? name : `${name}@${schemaVersion}`
-    this.name = name
-    this.#settings = settings
-    this.#source = source
-    this.#clock = clock
-    this.#local = local === false ? undefined : tier?.namespace<V>(clock, local.clone)
-    const codec = createCodec(policy, settings.schema, warnOfSize(name, logger))
-    const keys = createKeySpace(cacheName, name, schemaVersion)
-    const keeper = new LocalKeeper(
-      this.#local,
-      local === false ? 0 : local.ttl,
-      clock,
-      () => link?.hearsOthers() ?? true,
-    )
-    const shared = {
-      ...{ settings, clock, random, development, keys, codec, keeper, logger, source },
-      local: this.#local,
-      counters: this.#counters,
-      observations: this.#observations,
-      fences: this.#fences,
-      wakeups: this.#wakeups,
-      id,
-    }
-    const { keptElsewhere } = parts
-    const redisKey = keptElsewhere?.redisKey ?? keys.value
-    const account = link?.openAccount(id, policy.priority, settings.maxRedisBytes, redisKey)
-    this.#keptElsewhere = keptElsewhere
-    this.account = account
-    this.link = link
-    const remote = link &&
-      account && {
-        commands: link.commands,
-        gate: link.gate,
-        account,
-        pending: link.pending,
-        clock,
-        channel: link.channelName,
-        sender: link.sender,
-        trusts: (key: string) => link.pending.trusts(id, key),
-      }
-    this.#reading = new CacheAside({ ...shared, remote })
-    this.#writing = new WriteThrough({ ...shared, remote, observedLoadTime: () => this.#reading.loading.observedTime })
-    this.#fetch = fetchOne(settings, source)
-    this.#call = { policy, load: settings.load, timeout: undefined }
-    this.#noteWrite = (key) => link?.commands.noteWrite(keys.value(key))
-    link?.add(id, this)
+  constructor(settings: NamespaceSettings<V>, lent: NamespaceParts) {
+    const made = assembleNamespace(settings, lent)
+    this.name = settings.name
+    this.account = made.account
+    this.link = lent.link
+    this.hotKeys = made.hotKeys
+    this.#parts = made.parts
+    this.#local = made.parts.local
+    this.#reading = made.reading
+    this.#exclusive = made.exclusive
+    this.#writing = made.writing
+    this.#behind = made.behind
+    this.#loading = made.loading
+    this.#fetch = made.fetch
+    this.#call = { policy: settings.policy, load: settings.load, timeout: undefined }
+    this.#keptElsewhere = lent.keptElsewhere
+    lent.link?.add(made.parts.id, this)
   }
 
   /**
@@ -146,11 +117,11 @@ export class Namespace<V> implements LinkedNamespace {
     if (!Array.isArray(keys)) throw new InvalidArgumentError('keys', 'expected an array of strings')
     const unique = new Set(keys)
     for (const key of unique) assertKey(key)
-    const { loadMany, name } = this.#settings
+    const { loadMany, name } = this.#loading
     const fetch =
       loadMany === undefined || this.#fetch === undefined
         ? this.#fetch
-        : new BatchFetch(name, loadMany, this.#source, this.#fetch, unique)
+        : new BatchFetch(name, loadMany, this.#parts.source, this.#fetch, unique)
     const reads: Promise<V | undefined>[] = []
     for (const key of unique) {
       const hit = this.#local?.hit(key)
@@ -174,11 +145,36 @@ export class Namespace<V> implements LinkedNamespace {
    * Write-through: `save` first, then Redis, then the other processes. Where Redis does not take the value, every
    * process is made to forget the older one instead; once this resolves, this process never returns it.
    *
-   * @throws what `save` throws; InvalidArgumentError before anything is changed
+   * With `write: 'behind'`: Redis has it, in a stream and as the cached value; `saveMany` follows.
+   *
+   * @throws what `save` throws; InvalidArgumentError before anything is changed; WriteBehindRefusedError,
+   * EvictionPolicyError
    */
   async set(key: string, value: V, options: SetOptions = {}): Promise<void> {
     this.#assertUsable(key)
-    await this.#writing.set(key, value, options.signal)
+    if (this.#behind === undefined) await this.#writing.set(key, value, { signal: options.signal })
+    else await this.#behind.set(key, value, options.id)
+  }
+
+  /**
+   * Adds a whole number to a counter (`write: 'behind'`, `behind: { counters: true }`). Resolves once Redis has it, or, where Redis does not take it, the
+   * source. Answers the number after it, where it was cached.
+   *
+   * @throws WriteBehindRefusedError where neither took it, EvictionPolicyError, InvalidArgumentError
+   * @example await views.increment('page-7')
+   */
+  async increment(key: string, by = 1, options: IncrementOptions = {}): Promise<number | undefined> {
+    this.#assertUsable(key)
+    if (this.#behind === undefined) throw new InvalidArgumentError('increment', 'expected write: "behind"')
+    return await this.#behind.increment(key, by, options.id)
+  }
+
+  /**
+   * With `write: 'behind'`: saves what waits, of all processes, as far as this one may. False where some of it still waits after `milliseconds`.
+   */
+  async drain(milliseconds = 5_000): Promise<boolean> {
+    this.#assertOpen()
+    return (await this.#behind?.drain(milliseconds)) ?? true
   }
 
   /** Drops the cached value everywhere. The source is not touched: delete there first. */
@@ -187,10 +183,126 @@ export class Namespace<V> implements LinkedNamespace {
     await this.#writing.delete(key)
   }
 
+  /**
+   * `set` for many, 16 at once; the others hear of a hundred keys in one message.
+   *
+   * @throws PartialWriteError once all others are written; InvalidArgumentError before anything is changed
+   */
+  async setMany(
+    entries: Iterable<readonly [key: string, value: V]>,
+    options: Pick<SetOptions, 'signal'> = {},
+  ): Promise<void> {
+    const all = [...new Map(entries)]
+    for (const [key] of all) this.#assertUsable(key)
+    const behind = this.#behind
+    const set = (key: string, value: V) => behind?.set(key, value, undefined)
+    await setMany(behind === undefined ? this.#writing : { set }, all, options.signal)
+  }
+
+  /** `delete` for many, a hundred keys at a time. */
+  async deleteMany(keys: Iterable<string>): Promise<void> {
+    const all = [...new Set(keys)]
+    for (const key of all) this.#assertUsable(key)
+    await deleteMany(this.#writing, all)
+  }
+
+  /**
+   * Reads the key from the source, lets `change` make the new value of it, and writes that through, while no other
+   * `update` of the key runs in any process. `change` may be called again where the source has changed meanwhile; what
+   * it returns as `undefined` is left as it is. Answers the value that is there now.
+   *
+   * @example await carts.update('user-7', (cart) => ({ ...cart, items: [...cart.items, item] }))
+   * @throws what `load`, `change` and `save` throw; UpdateTimeoutError, LeaseUnavailableError, SourceOverloadedError
+   */
+  async update(
+    key: string,
+    change: (value: V | undefined) => Promise<V | undefined> | V | undefined,
+    options: UpdateOptions = {},
+  ): Promise<V | undefined> {
+    this.#assertUsable(key)
+    const fetch = this.#fetch
+    if (fetch === undefined || this.#parts.settings.save === undefined) {
+      throw wrongOption('save', 'update() needs load and save: expected both')
+    }
+    const { loadTimeout } = this.#parts.settings.policy
+    return await update(
+      {
+        name: this.name,
+        now: () => this.#parts.clock.now(),
+        enter: (...turn) => this.#exclusive.enter(...turn),
+        read: (key) => fetch.load(key, new Context<V>(undefined, new AbortController().signal), loadTimeout),
+        write: (...write) => this.#writing.set(...write),
+      },
+      key,
+      change,
+      parseUpdateOptions(options),
+    )
+  }
+
+  /**
+   * Drops every value that `tags` gave this tag, in all processes, and all that is known to be absent. The source is not touched: change it first. What
+   * Redis held stays there until its time is over, and is not believed any more.
+   *
+   * @throws InvalidOptionsError where the namespace has no `tags`
+   */
+  async invalidateTag(tag: string): Promise<void> {
+    this.#assertOpen()
+    assertTag(tag)
+    if (this.#parts.settings.tags === undefined)
+      throw wrongOption('tags', 'invalidateTag() needs tags: expected a function')
+    await this.#parts.generations?.invalidate([slotOf(tag), absentSlot])
+  }
+
+  /**
+   * Drops every value of the namespace, in all processes and at once, however many there are.
+   *
+   * @throws InvalidOptionsError where the namespace is not `clearable`
+   */
+  async clear(): Promise<void> {
+    this.#assertOpen()
+    if (this.#parts.generations === undefined) throw wrongOption('clearable', 'clear() needs it: expected true')
+    await this.#parts.generations.clear()
+  }
+
+  /**
+   * Gets many keys before anybody asks for them. Processes that warm the same keys share the work: each key is loaded
+   * once. Failed loads are counted, not thrown.
+   *
+   * @throws the reason of `signal` where it aborts
+   */
+  async warm(keys: Iterable<string> | AsyncIterable<string>, options: WarmOptions = {}): Promise<WarmProgress> {
+    this.#assertOpen()
+    const get = (key: string) => this.#read(key, undefined)
+    return await warm(keys, get, parseWarmOptions(options), this.#parts.clock, this.#parts.random)
+  }
+
+  /**
+   * Loads the keys anew at each interval, in one process of all that ask for it; when that one ends, another takes over
+   * within 7 seconds. Ends with `stop()` or when the cache is closed. Without `keys` they are, at each round, the hundred
+   * that this process is asked for most.
+   *
+   * @example products.refreshEvery('1m', { keys: ['home', 'sale'] })
+   */
+  refreshEvery(interval: Duration, options: RefreshOptions = {}): RefreshAhead<V> {
+    this.#assertOpen()
+    const hottest = () => this.hotKeys.top(mostRefreshed).map(({ key }) => key)
+    const call = parseRefreshOptions(interval, { keys: hottest, ...options })
+    const fetch = this.#fetch
+    if (fetch === undefined) throw wrongOption('load', 'refreshEvery() needs it: expected a function')
+    const settings = { ...this.#call, refreshFrom: call.interval / 2 }
+    const refreshing = new RefreshAhead(this.#parts, call, (keys, signal) => {
+      const refresh = (key: string) => this.#reading.refresh(key, settings, fetch)
+      const { concurrency } = call
+      return warm(keys, refresh, { concurrency, signal, onProgress: undefined }, this.#parts.clock, this.#parts.random)
+    })
+    this.#refreshes.add(refreshing)
+    return refreshing
+  }
+
   /** @internal As `set`, within what the caller may still wait for Redis. */
   async setWithin(budget: Budget, key: string, value: V): Promise<void> {
     this.#assertUsable(key)
-    await this.#writing.set(key, value, undefined, budget)
+    await this.#writing.set(key, value, { signal: undefined, within: budget })
   }
 
   /** @internal As `delete`, within what the caller may still wait for Redis. */
@@ -201,24 +313,24 @@ export class Namespace<V> implements LinkedNamespace {
 
   /** @internal As `get`, but joins no read that began before: what that finds may have been written over since. */
   getAnew(key: string): Promise<V | undefined> {
-    this.#fences.setReadAside(key)
+    this.#parts.fences.setReadAside(key)
     return this.get(key)
   }
 
   /** @internal */
   get counters(): Counters {
-    const own = { ...this.#counters, localHits: this.#counters.localHits + (this.#local?.hits ?? 0) }
+    const own = { ...this.#parts.counters, localHits: this.#parts.counters.localHits + (this.#local?.hits ?? 0) }
     return this.#keptElsewhere === undefined ? own : { ...own, ...this.#keptElsewhere.counters() }
   }
 
   /** @internal */
   get observations(): Observations {
-    return this.#observations
+    return this.#parts.observations
   }
 
   /** @internal */
   get statistics(): NamespaceStatistics {
-    const { getSeconds, loadSeconds, payloadBytes } = this.#observations
+    const { getSeconds, loadSeconds, payloadBytes } = this.#parts.observations
     const local = this.#local
     return {
       target: this.link?.target,
@@ -233,45 +345,57 @@ export class Namespace<V> implements LinkedNamespace {
         invalidations: { 'written-elsewhere': local.invalidated, doubt: local.doubted },
       },
       earlyExpirations: this.account && { ...this.account.earlyEnds },
+      behind: this.#behind?.statistics,
     }
   }
 
   /** @internal */
   get clock(): Clock {
-    return this.#clock
+    return this.#parts.clock
+  }
+
+  /** @internal */
+  get behind(): WriteBehind<V> | undefined {
+    return this.#behind
   }
 
   /** @internal */
   get settings(): NamespaceSettings<V> {
-    return this.#settings
+    return this.#parts.settings
   }
 
   /** @internal */
   get busy(): boolean {
-    return this.#fences.reads + this.#fences.writes > 0
+    return this.#parts.fences.reads + this.#parts.fences.writes > 0
   }
 
   /** @internal */
   get writing(): boolean {
-    return this.#fences.writes > 0
+    return this.#parts.fences.writes > 0
   }
 
   /** @internal */
   onInvalidation(key: string): void {
-    this.#noteWrite(key)
+    this.link?.commands.noteWrite(this.#parts.keys.value(key))
     this.account?.gone(key)
-    this.#fences.voidKey(key)
+    this.#parts.fences.voidKey(key)
     this.#local?.invalidate(key)
   }
 
   /** @internal */
   onWake(key: string): void {
-    this.#wakeups.wake(key)
+    this.#parts.wakeups.wake(key)
+  }
+
+  /** @internal */
+  onGenerations(message: GenerationsMessage): void {
+    this.#parts.generations?.onMessage(message)
   }
 
   /** @internal */
   onDoubt(): void {
-    this.#fences.voidAll()
+    this.#parts.generations?.onDoubt()
+    this.#parts.fences.voidAll()
     this.#local?.distrust()
   }
 
@@ -283,21 +407,27 @@ export class Namespace<V> implements LinkedNamespace {
   /** @internal */
   close(): void {
     this.#closed = true
+    for (const refreshing of this.#refreshes) refreshing.stop()
     // From now on a hit would be an answer of a closed cache.
     this.#local?.clear()
-    this.#wakeups.wakeAll()
+    this.#parts.wakeups.wakeAll()
   }
 
   #read(key: string, options: GetOptions<V> | undefined): Promise<V | undefined> {
     try {
       this.#assertUsable(key)
       if (options === undefined) return this.#start(key, this.#call, this.#fetch)
-      const call = parseGetOptions(options, this.#settings)
+      const call = parseGetOptions(options, this.#parts.settings)
       const { load, onDropOut } = options
       const fetch =
         load === undefined && onDropOut === undefined
           ? this.#fetch
-          : fetchOne(this.#settings, this.#source, load, onDropOut)
+          : fetchOne(
+              this.#parts.settings,
+              this.#parts.source,
+              load && (this.#behind?.loads.wrapLoad(load) ?? load),
+              onDropOut,
+            )
       return this.#within(call.timeout, this.#start(key, call, fetch))
     } catch (error) {
       return Promise.reject(error)
@@ -306,6 +436,7 @@ export class Namespace<V> implements LinkedNamespace {
 
   #start(key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): Promise<V | undefined> {
     if (this.#closed) return Promise.reject(new CacheClosedError())
+    this.hotKeys.noteRead(key)
     return this.#reading.get(key, call, fetch)
   }
 
@@ -314,28 +445,25 @@ export class Namespace<V> implements LinkedNamespace {
     if (timeout === undefined) return await value
     let timer: unknown
     const late = new Promise<never>((_, reject) => {
-      timer = this.#clock.setTimeout(() => reject(new LoadTimeoutError(this.name, timeout)), timeout)
+      timer = this.#parts.clock.setTimeout(() => reject(new LoadTimeoutError(this.name, timeout)), timeout)
     })
     try {
       return await Promise.race([value, late])
     } finally {
-      this.#clock.clearTimeout(timer)
+      this.#parts.clock.clearTimeout(timer)
     }
   }
 
   #assertUsable(key: unknown): void {
-    if (this.#closed) throw new CacheClosedError()
+    this.#assertOpen()
     assertKey(key)
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new CacheClosedError()
   }
 }
 
-/** Once a namespace: the first large value tells as much as the thousandth. */
-function warnOfSize(namespace: string, logger: Logger): (bytes: number, stored: boolean) => void {
-  const warned = new Set<boolean>()
-  return (bytes, stored) => {
-    if (warned.has(stored)) return
-    warned.add(stored)
-    const message = stored ? 'a value of over 100 KB is cached' : 'a value over maxValueBytes is not stored in Redis'
-    logger.warn({ namespace, bytes }, message)
-  }
+function wrongOption(path: string, expected: string): InvalidOptionsError {
+  return new InvalidOptionsError('namespace', [{ path, expected }])
 }

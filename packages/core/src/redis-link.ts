@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 import { Channel, channelName } from './coherence/channel.ts'
-import { heldBytes, learnedLine, type Message } from './coherence/messages.ts'
+import { type GenerationsMessage, heldBytes, learnedLine, type Message } from './coherence/messages.ts'
 import { PendingInvalidations } from './coherence/pending-invalidations.ts'
 import type { CacheHealth, TargetHealth } from './health.ts'
 import { commandSeconds, HistogramCounter } from './histogram.ts'
@@ -22,6 +22,8 @@ export interface LinkedNamespace {
   onInvalidation(key: string): void
   /** A load or a write of the key has ended somewhere. */
   onWake(key: string): void
+  /** Another process, or this one, dropped the namespace or tags of it. */
+  onGenerations(message: GenerationsMessage): void
   /** Writes of other processes may have been missed. */
   onDoubt(): void
   /** Tells Redis and the others of a write that Redis did not take. */
@@ -60,7 +62,7 @@ export class RedisLink {
   readonly pending: PendingInvalidations
   readonly sender: string
   readonly channelName: string
-  readonly #clock: Clock
+  readonly clock: Clock
   readonly #times: ModeTimes
   readonly #channel: Channel | undefined
   readonly #namespaces = new Map<string, LinkedNamespace>()
@@ -82,7 +84,7 @@ export class RedisLink {
       events.onChange()
     }
     this.sender = sender
-    this.#clock = clock
+    this.clock = clock
     this.channelName = channelName(name)
     this.gate = new WriteGate(clock, random, () => {
       this.pressure?.noteRefusal()
@@ -202,7 +204,7 @@ export class RedisLink {
   openAccount(id: string, priority: Priority, budget: number | undefined, redisKey: (key: string) => string): Account {
     if (this.pressure !== undefined) return this.pressure.open(id, priority, budget, redisKey)
     return new Account(id, priority, budget, {
-      clock: this.#clock,
+      clock: this.clock,
       ledger: new Ledger(),
       memory: 'normal',
       evicts: false,
@@ -261,6 +263,17 @@ export class RedisLink {
       return
     }
     const namespace = this.#namespaces.get(message.namespace)
+    if (message.kind === 'generations') {
+      namespace?.onGenerations(message)
+      return
+    }
+    if (message.kind === 'invalidate-many') {
+      for (const key of message.keys) {
+        if (message.sender !== this.sender) namespace?.onInvalidation(key)
+        namespace?.onWake(key)
+      }
+      return
+    }
     if (message.kind === 'invalidate' && message.sender !== this.sender) namespace?.onInvalidation(message.key)
     // Whoever waited for a load may go on after a write too.
     namespace?.onWake(message.key)

@@ -2,6 +2,7 @@ import type { Histogram } from './histogram.ts'
 import type { ServerTotals } from './pressure/trend.ts'
 import type { Counters } from './read/counters.ts'
 import type { CommandStatistics } from './redis/command-counts.ts'
+import type { BehindStatistics } from './write-behind/tallies.ts'
 
 /** All that a cache has counted since it was created; see `cache.statistics()`. Rates and shares are the reader's to make. */
 export interface CacheStatistics {
@@ -30,6 +31,8 @@ export interface NamespaceStatistics {
         readonly invalidations: Readonly<Record<'written-elsewhere' | 'doubt', number>>
       }
     | undefined
+  /** Undefined where it writes through. */
+  readonly behind?: BehindStatistics | undefined
   /** Keys that this process wrote and that were gone from Redis before their time, by the likely cause. */
   readonly earlyExpirations?: Readonly<Record<'eviction' | 'restart' | 'flush' | 'unknown', number>> | undefined
 }

@@ -2,12 +2,15 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { afterAll, describe, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import {
+  type BehindOperation,
   type CacheHealth,
   type CacheOptions,
   createCache,
   type LoadContext,
   type Namespace,
   type NamespaceOptions,
+  type PostgresPool,
+  postgresCounters,
 } from './index.ts'
 
 // The compiler is what tests here: each @ts-expect-error must meet an error, and nothing may be `any`.
@@ -184,5 +187,33 @@ describe('nothing public is any:', () => {
 
   test('an unset environment variable is an option', () => {
     expectTypeOf<{ name: string; redis: string | undefined }>().toExtend<CacheOptions>()
+  })
+})
+
+describe('write-behind', () => {
+  test('operations have the type of the values', () => {
+    const declare = () =>
+      cache.namespace({
+        name: 'behind',
+        write: 'behind',
+        load: async (id) => ({ id, cents: 5 }) as Product,
+        saveMany: (operations, { signal }) => {
+          expectTypeOf(operations).toEqualTypeOf<readonly BehindOperation<Product>[]>()
+          expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
+        },
+      })
+    expectTypeOf(declare).returns.toEqualTypeOf<Namespace<Product>>()
+  })
+
+  test('counters in PostgreSQL are numbers', () => {
+    const declare = (pool: PostgresPool) =>
+      cache.namespace({
+        name: 'views',
+        write: 'behind',
+        behind: { counters: true },
+        ...postgresCounters(pool, { table: 'views' }),
+      })
+    expectTypeOf(declare).returns.toEqualTypeOf<Namespace<number>>()
+    expectTypeOf<Namespace<number>['increment']>().returns.resolves.toEqualTypeOf<number | undefined>()
   })
 })

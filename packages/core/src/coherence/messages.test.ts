@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { heartbeat, invalidation, parseMessage, wake } from './messages.ts'
+import { generationsHead, heartbeat, invalidation, invalidations, parseMessage, wake } from './messages.ts'
 
 describe('parseMessage', () => {
   test('reads what the others write', () => {
@@ -75,5 +75,51 @@ describe('parseMessage', () => {
     parseMessage('{"__proto__":{"polluted":true}}')
     parseMessage('[1,"h","me",{"__proto__":{"polluted":true}}]')
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+})
+
+describe('the news of many keys', () => {
+  test('travel in as few messages as their bound allows, each within it', () => {
+    const keys = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 1_024, unit: 'binary' }), {
+      minLength: 1,
+      maxLength: 60,
+    })
+    fc.assert(
+      fc.property(keys, (given) => {
+        const messages = invalidations('s'.repeat(12), 'n'.repeat(70), given)
+        const told = messages.flatMap((text) => {
+          const message = parseMessage(text)
+          if (message?.kind === 'invalidate-many') return message.keys
+          return message?.kind === 'invalidate' ? [message.key] : []
+        })
+        expect(told).toEqual(given)
+      }),
+    )
+    expect(
+      invalidations(
+        'me',
+        'item',
+        Array.from({ length: 100 }, (_, index) => `key-${index}`),
+      ),
+    ).toHaveLength(1)
+    expect(invalidations('me', 'item', [])).toEqual([])
+  })
+
+  test('of generations are completed by the script', () => {
+    const text = `${generationsHead('me', 'item')},"identity","[[1,2]]"]`.replace('"[[1,2]]"', '[[1,2]]')
+    const parsed = { kind: 'generations', sender: 'me', namespace: 'item', identity: 'identity', counts: [[1, 2]] }
+    expect(parseMessage(text)).toEqual(parsed)
+  })
+
+  test.each([
+    '[1,"m","me","item","key"]',
+    '[1,"m","me","item",[1]]',
+    '[1,"g","me","item","",[]]',
+    '[1,"g","me","item","identity"]',
+    '[1,"g","me","item","identity",[[1]]]',
+    '[1,"g","me","item","identity",[[1,-2]]]',
+    '[1,"g","me","item","identity",[["1",2]]]',
+  ])('that are not well formed are nothing: %s', (text) => {
+    expect(parseMessage(text)).toBeUndefined()
   })
 })

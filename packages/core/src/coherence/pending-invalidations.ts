@@ -5,6 +5,9 @@ export interface PendingKey {
   readonly key: string
 }
 
+/** Stands for all entries of a namespace, or of its tags: no entry has an empty key. */
+export const wholeNamespace = ''
+
 const mostKeys = 10_000
 const firstPause = 250
 const longestPause = 5_000
@@ -37,7 +40,8 @@ export class PendingInvalidations {
   /** `longestLife` bounds, in milliseconds, how long an older entry can still be in Redis. */
   add(namespace: string, key: string, longestLife: number): void {
     const id = idOf(namespace, key)
-    if (this.#pending.size >= mostKeys && !this.#pending.has(id)) {
+    const isBeyond = this.#pending.size >= mostKeys && !this.#pending.has(id) && key !== wholeNamespace
+    if (isBeyond) {
       this.#distrustedUntil.set(namespace, this.#clock.now() + longestLife)
       return
     }

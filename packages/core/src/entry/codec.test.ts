@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { cascade, type Policy, type Serializer } from '../options/policy.ts'
-import { type Codec, createCodec, seal } from './codec.ts'
+import { type Codec, createCodec, type Packed, seal } from './codec.ts'
 import { flags, headerBytes, type Times, unwrap, wrap } from './envelope.ts'
 
 const times: Times = { storedAt: 1_000, freshUntil: 2_000, expiresAt: 3_000, loadTime: 5 }
@@ -63,6 +63,25 @@ describe('the codec', () => {
       expect(await codec.decode(await bytesOf(codec, null))).toEqual({ value: null, ...times })
     })
 
+    test('finds the value behind a version and stamps, and takes what has no stamps, or needs none, for a miss', async () => {
+      const marks = {
+        version: Buffer.from('version'),
+        stamps: Buffer.concat([Buffer.from('identity1234'), Buffer.of(0)]),
+      }
+      const policy = cascade({ serializer })
+      const [stamped, plain] = [true, false].map((isStamped) => createCodec(policy, undefined, undefined, isStamped))
+      const packed = (await plain?.pack('value')) as Packed
+      expect(await stamped?.decode(seal(packed, times, marks))).toEqual({
+        value: 'value',
+        stamps: marks.stamps,
+        ...times,
+      })
+      expect(await plain?.decode(seal(packed, times, marks))).toBe('unknown-version')
+      expect(await stamped?.decode(seal(packed, times))).toBe('unknown-version')
+      const versioned = seal(packed, times, { ...marks, stamps: undefined })
+      expect(await plain?.decode(versioned)).toMatchObject({ value: 'value' })
+    })
+
     test('takes entries of another serializer for misses', async () => {
       const codec = codecOf({ serializer })
       for (const [, other] of choices.filter(([, choice]) => choice !== serializer)) {
@@ -84,7 +103,10 @@ describe('the codec', () => {
             for (const [index, byte] of changes) altered[index] = byte
             const found = await codec.decode(altered)
             if (typeof found === 'string') expect(reasons).toContain(found)
-            else expect(Object.keys(found).sort()).toEqual(['expiresAt', 'freshUntil', 'loadTime', 'storedAt', 'value'])
+            else {
+              const fields = ['expiresAt', 'freshUntil', 'loadTime', 'stamps', 'storedAt', 'value']
+              expect(Object.keys(found).sort()).toEqual(fields)
+            }
           }),
           { numRuns: 400 },
         )

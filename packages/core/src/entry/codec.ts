@@ -2,12 +2,14 @@ import { inflateRawSync } from 'node:zlib'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Policy } from '../options/policy.ts'
 import { deflate } from './deflate.ts'
-import { type Envelope, flags, headerBytes, type Times, type Unreadable, unwrap, wrap } from './envelope.ts'
+import { type Envelope, flags, type Marks, type Times, type Unreadable, unwrap, wrap } from './envelope.ts'
 import { chooseSerializer } from './serializer.ts'
 
 /** A stored value with its times. `value` is undefined where the source has none. */
 export interface Entry<V> extends Times {
   readonly value: V | undefined
+  /** By which generations of its namespace and tags it may be believed, where those have any. */
+  readonly stamps: Buffer | undefined
 }
 
 /** A value as bytes, before its times are known. */
@@ -33,8 +35,8 @@ export interface Codec<V> {
   roundTrip(value: V): Promise<{ readonly value: V } | Unreadable>
 }
 
-export function seal(packed: Packed, times: Times): Buffer {
-  return wrap(times, packed.flags, packed.rawBytes, packed.payload)
+export function seal(packed: Packed, times: Times, marks?: Marks): Buffer {
+  return wrap(times, packed.flags, packed.rawBytes, packed.payload, marks)
 }
 
 const nothing = Buffer.alloc(0)
@@ -48,6 +50,7 @@ export function createCodec<V>(
   policy: Pick<Policy, 'serializer' | 'compression' | 'maxValueBytes'>,
   schema: StandardSchemaV1<unknown, V> | undefined,
   onLarge: (bytes: number, stored: boolean) => void = () => {},
+  isStamped = false,
 ): Codec<V> {
   const { serializer, flag } = chooseSerializer(policy.serializer)
   const { compression, maxValueBytes } = policy
@@ -68,14 +71,15 @@ export function createCodec<V>(
   }
 
   function parse(envelope: Envelope, bytes: Buffer): { value: unknown } | Unreadable {
+    const { start } = envelope
     if ((envelope.flags & kindFlags) !== flag) return 'unknown-version'
     if (envelope.rawBytes > maxValueBytes) return 'too-large'
     try {
       const deflated = (envelope.flags & flags.deflated) !== 0
-      if (!deflated && bytes.length - headerBytes !== envelope.rawBytes) return 'truncated'
+      if (!deflated && bytes.length - start !== envelope.rawBytes) return 'truncated'
       // The frequent case is spared a Buffer for the payload alone.
-      if (!deflated && isJson) return { value: JSON.parse(bytes.toString('utf8', headerBytes)) }
-      const payload = bytes.subarray(headerBytes)
+      if (!deflated && isJson) return { value: JSON.parse(bytes.toString('utf8', start)) }
+      const payload = bytes.subarray(start)
       const raw = !deflated
         ? payload
         : // Bounded by what the writer declared, so that a forged value cannot unfold without end.
@@ -103,19 +107,25 @@ export function createCodec<V>(
     decode(bytes) {
       const envelope = unwrap(bytes)
       if (typeof envelope === 'string') return envelope
-      const { storedAt, freshUntil, expiresAt, loadTime } = envelope
-      if ((envelope.flags & flags.none) !== 0) return { value: undefined, storedAt, freshUntil, expiresAt, loadTime }
+      const { storedAt, freshUntil, expiresAt, loadTime, stamps } = envelope
+      // Of another release of the service, which has no say in what this one drops, or the other way round.
+      if ((stamps !== undefined) !== isStamped) return 'unknown-version'
+      if ((envelope.flags & flags.none) !== 0) {
+        return { value: undefined, storedAt, freshUntil, expiresAt, loadTime, stamps }
+      }
       const parsed = parse(envelope, bytes)
       if (typeof parsed === 'string') return parsed
       const validated = validate(parsed.value)
       if (validated instanceof Promise) {
         return validated.then((outcome) =>
-          typeof outcome === 'string' ? outcome : { value: outcome.value, storedAt, freshUntil, expiresAt, loadTime },
+          typeof outcome === 'string'
+            ? outcome
+            : { value: outcome.value, storedAt, freshUntil, expiresAt, loadTime, stamps },
         )
       }
       return typeof validated === 'string'
         ? validated
-        : { value: validated.value, storedAt, freshUntil, expiresAt, loadTime }
+        : { value: validated.value, storedAt, freshUntil, expiresAt, loadTime, stamps }
     },
     roundTrip: async (value) => await validate(serializer.deserialize(asBuffer(serializer.serialize(value)))),
   }

@@ -63,7 +63,9 @@ describe('the envelope', () => {
     ['foreign', 1, 0],
     ['unknown-version', 2, 2],
     ['unknown-version', 2, 0],
-    ['unknown-version', 3, 16],
+    ['unknown-version', 3, 64],
+    ['truncated', 3, flags.stamped],
+    ['truncated', 3, flags.versioned],
     ['unknown-version', 3, 0x80],
   ])('answers %s for byte %d set to %d', (reason, index, value) => {
     const wrapped = wrap(times, 0, 4, Buffer.from('data'))

@@ -26,16 +26,84 @@ export function assertKey(key: unknown): asserts key is string {
 export interface KeySpace {
   value(key: string): string
   lease(key: string): string
+  /** Updates of one key exclude each other by a lease of their own. */
+  update(key: string): { readonly value: string; readonly lease: string }
+  /** What belongs to the namespace as a whole. */
+  readonly generations: string
+  readonly leader: { readonly value: string; readonly lease: string }
 }
 
 /**
  * `<cache>:{<namespace>:<key>}:v` and `…}:l`: value and lease share a cluster slot, whatever the key holds, because a
- * script must see both.
+ * script must see both. The other names end differently, so that no key of the namespace's users meets them: the value
+ * beside the lease of an update or a leader is never there.
  */
 export function createKeySpace(cache: string, namespace: string, schemaVersion: number): KeySpace {
-  const head = `${cache}:{${namespace}${schemaVersion === 0 ? '' : `@${schemaVersion}`}:`
+  const id = `${namespace}${schemaVersion === 0 ? '' : `@${schemaVersion}`}`
+  const head = `${cache}:{${id}:`
   return {
+    update: (key) => ({ value: `${head}${escapeKey(key)}}:uv`, lease: `${head}${escapeKey(key)}}:u` }),
+    generations: `${cache}:{${id}}:g`,
+    leader: { value: `${cache}:{${id}}:rv`, lease: `${cache}:{${id}}:r` },
     value: (key) => `${head}${escapeKey(key)}}:v`,
     lease: (key) => `${head}${escapeKey(key)}}:l`,
   }
+}
+
+/** The names of one group of a write-behind namespace: keys of one hash tag, so that value and stream share a slot. */
+export interface GroupKeys {
+  /** What waits to be saved. */
+  readonly stream: string
+  /** How much of it is whose. */
+  readonly waiting: string
+  /** Held by the process that saves. */
+  readonly lock: string
+  /** What could not be saved. */
+  readonly parked: string
+}
+
+export interface GroupedKeySpace extends KeySpace {
+  readonly groups: readonly GroupKeys[]
+  groupOf(key: string): GroupKeys
+  /** Which of `groups` that is. */
+  numberOf(key: string): number
+  /** The name of a value as a process with another `schemaVersion` has it. */
+  valueOf(key: string, schemaVersion: number): string
+}
+
+/**
+ * `<cache>:{<namespace>:behind:<group>}:<schemaVersion>:<key>:v`. The stream is that of all schema versions, or what an older release has left there
+ * would be saved by nobody.
+ */
+export function createGroupedKeySpace(
+  cache: string,
+  namespace: string,
+  schemaVersion: number,
+  count: number,
+): GroupedKeySpace {
+  const heads = Array.from({ length: count }, (_, group) => `${cache}:{${namespace}:behind:${group}}:`)
+  const groups = heads.map((head) => ({
+    stream: `${head}stream`,
+    waiting: `${head}waiting`,
+    lock: `${head}lock`,
+    parked: `${head}parked`,
+  }))
+  const nameOf = (key: string, version: number, suffix: string) =>
+    `${heads[spread(key, count)]}${version}:${escapeKey(key)}:${suffix}`
+  return {
+    ...createKeySpace(cache, namespace, schemaVersion),
+    groups,
+    groupOf: (key) => groups[spread(key, count)] as GroupKeys,
+    numberOf: (key) => spread(key, count),
+    value: (key) => nameOf(key, schemaVersion, 'v'),
+    lease: (key) => nameOf(key, schemaVersion, 'l'),
+    valueOf: (key, version) => nameOf(key, version, 'v'),
+  }
+}
+
+/** FNV-1a. Part of the keys: another function would find none of the old ones. */
+function spread(key: string, count: number): number {
+  let value = 0x811c9dc5
+  for (let index = 0; index < key.length; index++) value = Math.imul(value ^ key.charCodeAt(index), 0x01000193)
+  return (value >>> 0) % count
 }

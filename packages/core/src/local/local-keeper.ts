@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Times } from '../entry/envelope.ts'
 import { earliestRefresh } from '../entry/times.ts'
 import type { Policy } from '../options/policy.ts'
-import type { LocalNamespace } from './local-tier.ts'
+import type { LocalNamespace, Standing } from './local-tier.ts'
 
 /** Decides for how long a value is kept in this process, and puts it there. */
 export class LocalKeeper<V> {
@@ -19,7 +19,14 @@ export class LocalKeeper<V> {
     this.#hearsOthers = hearsOthers
   }
 
-  keep(key: string, value: V | undefined, times: Times, policy: Policy, inRedis: boolean): void {
+  keep(
+    key: string,
+    value: V | undefined,
+    times: Times,
+    policy: Policy,
+    inRedis: boolean,
+    standing?: Standing | undefined,
+  ): void {
     if (this.#local === undefined) return
     const { freshUntil } = times
     // What Redis did not take must serve for its whole time, or every local expiry would be another load.
@@ -38,6 +45,7 @@ export class LocalKeeper<V> {
           quietUntil: mayRefreshEarly ? Math.min(localUntil, earliestRefresh(times)) : localUntil,
         },
         this.#hearsOthers(),
+        standing,
       )
     } catch (error) {
       if (!(error instanceof DOMException)) throw error

@@ -2,6 +2,9 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { Times } from '../entry/envelope.ts'
 import { freezeDeeply } from './freeze.ts'
+import { hashOf } from './frequency-sketch.ts'
+import { HotKeys } from './hot-keys.ts'
+import { leastOf, lookedAt, RetentionDuel } from './retention.ts'
 import { sizeOf, sizeOfString } from './size-of.ts'
 
 /** The times of a local entry: those of the value, and those that hold for this process. */
@@ -18,8 +21,21 @@ export interface LocalEntry<V> extends LocalTimes {
   promise: Promise<V | undefined> | undefined
   /** Hits get a clone each, because the option says so or because the value cannot be frozen. */
   readonly cloned: boolean
-  /** The trust epoch in which it was put; an entry of an earlier one is only a stale reserve. */
-  readonly epoch: number
+  /** The epoch in which it was last known to stand; one of an earlier epoch is looked at again. */
+  epoch: number
+  /** The doubts there were when it was put; with more of them it is only a stale reserve. */
+  readonly doubts: number
+  readonly standing: Standing | undefined
+  readonly hash: number
+  /** How often it was asked for since it was put, or last spared; `counted` of them are in the sketch. */
+  hits: number
+  counted: number
+}
+
+/** What an entry is dropped by besides its key: the slots of its tags, and the changes known before its value was read. */
+export interface Standing {
+  readonly mark: number
+  readonly slots: readonly number[]
 }
 
 // An entry object with its promise and its slots in lru-cache's map and lists, measured at 300 to 400 bytes.
@@ -32,9 +48,13 @@ const garbageFactor = 2.5
 /** One value must not empty the tier. */
 const largestShare = 8
 
+// How many evictions pass before the trial of retentions is told of another size.
+const resizedAfter = 256
+
 /**
- * The in-process tier of one cache: an LRU per namespace under one bound in bytes. Where the bound is hit, the
- * namespace that holds the most gives way, so that a flood in one does not wash out the others.
+ * The in-process tier of one cache: its namespaces under one bound in bytes. Where the bound is hit, the namespace that
+ * holds the most gives way, so that a flood in one does not wash out the others; which of its entries is told by the
+ * retention that serves its traffic best.
  */
 export class LocalTier {
   readonly maxBytes: number
@@ -53,8 +73,13 @@ export class LocalTier {
     return this.#namespaces.reduce((sum, namespace) => sum + namespace.size, 0)
   }
 
-  namespace<V>(clock: Clock, clone: boolean): LocalNamespace<V> {
-    const namespace = new LocalNamespace<V>(this, clock, clone)
+  namespace<V>(
+    clock: Clock,
+    clone: boolean,
+    hotKeys = new HotKeys(clock),
+    stands: (standing: Standing | undefined) => boolean = () => true,
+  ): LocalNamespace<V> {
+    const namespace = new LocalNamespace<V>(this, clock, clone, hotKeys, stands)
     this.#namespaces.push(namespace as LocalNamespace<unknown>)
     return namespace
   }
@@ -67,7 +92,7 @@ export class LocalTier {
       for (const namespace of this.#namespaces) {
         if (largest === undefined || namespace.bytes > largest.bytes) largest = namespace
       }
-      const freed = largest?.evictOldest() ?? 0
+      const freed = largest?.evictOne() ?? 0
       if (freed === 0) return
       this.#bytes -= freed
     }
@@ -87,24 +112,36 @@ export class LocalNamespace<V> {
   readonly #tier: LocalTier
   readonly #clock: Clock
   readonly #clone: boolean
+  readonly #hotKeys: HotKeys
+  readonly #stands: (standing: Standing | undefined) => boolean
   readonly #entries: LRUCache<string, LocalEntry<V>>
+  /** Undefined until an entry had to give way: what fits needs no choice. */
+  #duel: RetentionDuel | undefined
   #epoch = 0
+  #doubts = 0
+  #untilNoted = 1
   hits = 0
   evictions = 0
   /** Entries that were dropped because another process wrote their key, and those that writes may have been missed for. */
   invalidated = 0
   doubted = 0
 
-  constructor(tier: LocalTier, clock: Clock, clone: boolean) {
+  constructor(
+    tier: LocalTier,
+    clock: Clock,
+    clone: boolean,
+    hotKeys: HotKeys,
+    stands: (standing: Standing | undefined) => boolean,
+  ) {
     this.#tier = tier
     this.#clock = clock
     this.#clone = clone
+    this.#hotKeys = hotKeys
+    this.#stands = stands
     this.#entries = new LRUCache<string, LocalEntry<V>>({
-      maxSize: tier.maxBytes,
+      // The tier sees to the bound, for which entry gives way is its choice: here is room for one more.
+      maxSize: tier.maxBytes + Math.floor(tier.maxBytes / largestShare),
       maxEntrySize: Math.floor(tier.maxBytes / largestShare),
-      dispose: (_entry, _key, reason) => {
-        if (reason === 'evict') this.evictions += 1
-      },
     })
   }
 
@@ -126,6 +163,10 @@ export class LocalNamespace<V> {
     const entry = this.#entries.get(key)
     if (entry === undefined || entry.epoch !== this.#epoch || this.#clock.now() >= entry.quietUntil) return undefined
     this.hits += 1
+    entry.hits += 1
+    this.#untilNoted -= 1
+    if (this.#untilNoted === 0) this.#untilNoted = this.#hotKeys.noteHit(key)
+    if (this.#duel !== undefined && (entry.hash & this.#duel.sampleMask) === 0) noteHit(entry, this.#duel)
     if (entry.cloned) return Promise.resolve(structuredClone(entry.value))
     entry.promise ??= Promise.resolve(entry.value)
     return entry.promise
@@ -134,15 +175,20 @@ export class LocalNamespace<V> {
   /** The entry in whatever state, as long as it is kept. */
   peek(key: string): LocalEntry<V> | undefined {
     const entry = this.#entries.peek(key)
-    if (entry !== undefined && this.#clock.now() >= entry.expiresAt) {
+    if (entry === undefined) return undefined
+    const isOver = this.#clock.now() >= entry.expiresAt
+    if (isOver || (entry.epoch !== this.#epoch && !this.#stands(entry.standing))) {
+      if (!isOver) this.invalidated += 1
       this.delete(key)
       return undefined
     }
+    // Looked at once an epoch: from now on it is a hit again.
+    if (this.trusts(entry)) entry.epoch = this.#epoch
     return entry
   }
 
   trusts(entry: LocalEntry<V>): boolean {
-    return entry.epoch === this.#epoch
+    return entry.doubts === this.#doubts
   }
 
   /**
@@ -151,8 +197,11 @@ export class LocalNamespace<V> {
    *
    * @throws DataCloneError where a value that must be cloned cannot be.
    */
-  set(key: string, value: V | undefined, times: LocalTimes, trusted = true): void {
+  set(key: string, value: V | undefined, times: LocalTimes, trusted = true, standing?: Standing | undefined): void {
     const cloned = this.#clone || !freezeDeeply(value)
+    const replaced = this.#entries.peek(key)
+    const hash = replaced?.hash ?? hashOf(key)
+    if (this.#duel !== undefined) noteMiss(hash, this.#duel)
     const entry: LocalEntry<V> = {
       storedAt: times.storedAt,
       quietUntil: times.quietUntil,
@@ -164,9 +213,15 @@ export class LocalNamespace<V> {
       promise: undefined,
       cloned,
       epoch: trusted ? this.#epoch : this.#epoch - 1,
+      doubts: trusted ? this.#doubts : this.#doubts - 1,
+      standing,
+      hash,
+      hits: replaced?.hits ?? 0,
+      counted: replaced?.counted ?? 0,
     }
     const before = this.#entries.calculatedSize
-    this.#entries.set(key, entry, { size: Math.ceil(garbageFactor * (entryBytes + sizeOfString(key) + sizeOf(value))) })
+    const bytes = entryBytes + sizeOfString(key) + sizeOf(value) + (standing === undefined ? 0 : sizeOf(standing))
+    this.#entries.set(key, entry, { size: Math.ceil(garbageFactor * bytes) })
     this.#tier.account(this.#entries.calculatedSize - before)
   }
 
@@ -183,8 +238,14 @@ export class LocalNamespace<V> {
     if (this.delete(key)) this.invalidated += 1
   }
 
+  /** Some entries may not stand any more: each is looked at before it is answered again. */
+  reconsider(): void {
+    this.#epoch += 1
+  }
+
   distrust(): void {
     this.#epoch += 1
+    this.#doubts += 1
     this.doubted += this.#entries.size
   }
 
@@ -195,9 +256,70 @@ export class LocalNamespace<V> {
   }
 
   /** @internal Answers the bytes freed; the tier books them. */
-  evictOldest(): number {
+  evictOne(): number {
     const before = this.#entries.calculatedSize
-    if (this.#entries.pop() === undefined) return 0
+    this.#duel ??= new RetentionDuel()
+    if (this.evictions++ % resizedAfter === 0) this.#duel.resize(this.#entries.size)
+    if (this.#duel.best === 'recency') this.#evictOldest(this.#duel)
+    else if (this.#duel.best === 'hits') this.#evictUnhit(this.#duel)
+    else this.#evictLeastFrequent(this.#duel)
     return before - this.#entries.calculatedSize
   }
+
+  #evictOldest(duel: RetentionDuel): void {
+    const entry = this.#entries.pop()
+    if (entry !== undefined) count(entry, duel)
+  }
+
+  #evictUnhit(duel: RetentionDuel): void {
+    const now = this.#clock.now()
+    for (const [key, entry] of this.#oldest()) {
+      if (entry.hits === 0 || now >= entry.expiresAt) {
+        this.#entries.delete(key)
+        return
+      }
+      count(entry, duel)
+      entry.hits >>= 1
+      entry.counted = entry.hits
+      // To the front of the line.
+      this.#entries.get(key)
+    }
+    this.#evictOldest(duel)
+  }
+
+  #evictLeastFrequent(duel: RetentionDuel): void {
+    const now = this.#clock.now()
+    const oldest = this.#oldest().map(([key, entry]) => {
+      count(entry, duel)
+      return { key, frequency: now >= entry.expiresAt ? -1 : duel.sketch.estimate(entry.hash) }
+    })
+    const least = leastOf(oldest)
+    if (least === undefined) return
+    for (const { key, frequency } of oldest) if (frequency > least.frequency) this.#entries.get(key)
+    this.#entries.delete(least.key)
+  }
+
+  #oldest(): [string, LocalEntry<V>][] {
+    const oldest: [string, LocalEntry<V>][] = []
+    for (const [key, entry] of this.#entries.rentries()) {
+      if (oldest.push([key as string, entry as LocalEntry<V>]) === lookedAt) break
+    }
+    return oldest
+  }
+}
+
+/** Hits are counted where they happen, and come into the sketch when somebody asks it. */
+function count(entry: LocalEntry<unknown>, duel: RetentionDuel): void {
+  if (entry.hits > entry.counted) duel.sketch.add(entry.hash, entry.hits - entry.counted)
+  entry.counted = entry.hits
+}
+
+function noteHit(entry: LocalEntry<unknown>, duel: RetentionDuel): void {
+  count(entry, duel)
+  duel.note(entry.hash)
+}
+
+function noteMiss(hash: number, duel: RetentionDuel): void {
+  duel.sketch.add(hash)
+  if ((hash & duel.sampleMask) === 0) duel.note(hash)
 }

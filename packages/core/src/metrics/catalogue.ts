@@ -60,6 +60,7 @@ export const earlyEnds = ['eviction', 'restart', 'flush', 'unknown'] as const
 export const sessionLoads = ['found', 'absent', 'unreachable', 'shadow', 'loss'] as const
 export const sessionSaves = ['created', 'replaced', 'unchanged', 'gone', 'refused', 'too_large', 'too_many'] as const
 export const invalidationCauses = ['written-elsewhere', 'doubt'] as const
+export const behindOutcomes = ['appended', 'direct', 'refused', 'saved', 'taken_over', 'parked', 'lost'] as const
 export const lookOutcomes = ['ok', 'denied', 'failed'] as const
 export const lineSources = ['maxmemory', 'declared', 'learned'] as const
 
@@ -122,6 +123,22 @@ const ofNamespaces = [
   gauge('plimsoll_namespace_redis_bytes', 'Estimated bytes in Redis that this process wrote', namespace, sum),
   gauge('plimsoll_namespace_budget_bytes', 'The most that a namespace may hold in Redis', namespace),
   gauge('plimsoll_namespace_fleet_bytes', 'What all processes together hold of the budget', namespace),
+  counter(
+    'plimsoll_write_behind_operations_total',
+    'Operations written behind, by what became of them',
+    [...namespace, 'outcome'],
+    { values: { outcome: behindOutcomes } },
+  ),
+  counter('plimsoll_write_behind_batches_total', 'Calls of saveMany for what waited', [...namespace, 'outcome'], {
+    values: { outcome: writeResults },
+  }),
+  gauge('plimsoll_write_behind_waiting', 'Operations that wait to be saved, of all processes', namespace),
+  gauge('plimsoll_write_behind_oldest_seconds', 'For how long the oldest of them has waited', namespace),
+  histogram(
+    'plimsoll_write_behind_lag_seconds',
+    'From the write of the oldest operation of a batch until it was saved',
+    namespace,
+  ),
 ] as const
 
 const ofTargets = [

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { HistogramCounter } from '../histogram.ts'
 import { createCounters } from '../read/counters.ts'
 import { createSessionCounters } from '../session/statistics.ts'
+import { Tallies } from '../write-behind/tallies.ts'
 import { collectMetrics, type MeasuredCache, metricCatalogue } from './index.ts'
 import {
   measuredCache,
@@ -111,11 +112,18 @@ function busyCache(name = 'shop') {
   const counters = { ...createCounters(), redisHits: 9, negativeHits: 2, loadErrors: 6, loadTimeouts: 2, loadsShed: 1 }
   const at = Date.now()
   const vitals = nodeHealth(at).vitals
+  const tallies = new Tallies()
+  tallies.takenOver = 3
+  tallies.lagSeconds.observe(0.3)
+  const behind = { waiting: 12, oldestMilliseconds: 2_500, flushing: true, failure: undefined }
+  const budget = { bytes: 10, fleetBytes: 7 }
   return measuredCache({
     name,
-    namespaces: { product: namespaceStatistics({ counters, getSeconds: seconds.snapshot() }) },
+    namespaces: {
+      product: namespaceStatistics({ counters, getSeconds: seconds.snapshot(), behind: tallies.snapshot() }),
+    },
     health: {
-      namespaces: { product: { ...counters, redisBytes: 5, redisShare: 1, budget: { bytes: 10, fleetBytes: 7 } } },
+      namespaces: { product: { ...counters, redisBytes: 5, redisShare: 1, budget, behind } },
       targets: {
         main: targetHealth({
           mode: 'read-only',
@@ -190,6 +198,9 @@ describe('what happened', () => {
       'plimsoll_server_eviction_exceeded_current_seconds{cache="shop",target="main",node="1"} 1.5',
       'plimsoll_server_eviction_exceeded_seconds_total{cache="shop",target="main",node="1"} 2.5',
       'plimsoll_server_ttl_average_seconds{cache="shop",target="main",node="1",db="0"} 1.5',
+      'plimsoll_write_behind_operations_total{cache="shop",namespace="product",outcome="taken_over"} 3',
+      'plimsoll_write_behind_waiting{cache="shop",namespace="product"} 12',
+      'plimsoll_write_behind_oldest_seconds{cache="shop",namespace="product"} 2.5',
       'plimsoll_server_finding{cache="shop",target="main",finding="memory-high",severity="warning"} 1',
     ]) {
       expect(text.split('\n')).toContain(line)

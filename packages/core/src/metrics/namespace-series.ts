@@ -1,6 +1,7 @@
 import type { CacheHealth } from '../health.ts'
 import type { Counters } from '../read/counters.ts'
 import type { CacheStatistics, NamespaceStatistics } from '../statistics.ts'
+import type { BehindHealth, BehindStatistics } from '../write-behind/tallies.ts'
 import { earlyEnds, invalidationCauses } from './catalogue.ts'
 import type { Labels, Sheet } from './sheet.ts'
 
@@ -13,7 +14,8 @@ export function addNamespaces(sheet: Sheet, cache: string, health: CacheHealth, 
     const labels = { cache, namespace: own ? name : 'other' }
     addCounters(sheet, labels, namespace.counters)
     addRest(sheet, labels, namespace)
-    const { redisBytes, budget } = health.namespaces[name] ?? {}
+    const { redisBytes, budget, behind } = health.namespaces[name] ?? {}
+    addBehind(sheet, labels, behind, namespace.behind)
     if (namespace.target === undefined) return
     sheet.add('plimsoll_namespace_redis_bytes', labels, redisBytes)
     // Budgets of several namespaces say nothing together.
@@ -76,4 +78,29 @@ function addRest(sheet: Sheet, labels: Labels, namespace: NamespaceStatistics): 
   for (const cause of invalidationCauses) {
     sheet.add('plimsoll_local_invalidations_total', { ...labels, cause }, local.invalidations[cause])
   }
+}
+
+function addBehind(
+  sheet: Sheet,
+  labels: Labels,
+  health: BehindHealth | undefined,
+  statistics: BehindStatistics | undefined,
+): void {
+  if (health === undefined || statistics === undefined) return
+  const operations = (outcome: string, count: number) =>
+    sheet.add('plimsoll_write_behind_operations_total', { ...labels, outcome }, count)
+  operations('appended', statistics.appended)
+  operations('direct', statistics.direct)
+  operations('refused', statistics.refused)
+  operations('saved', statistics.saved)
+  operations('taken_over', statistics.takenOver)
+  operations('parked', statistics.parked)
+  operations('lost', statistics.parkedLost)
+  const batches = (outcome: string, count: number) =>
+    sheet.add('plimsoll_write_behind_batches_total', { ...labels, outcome }, count)
+  batches('ok', statistics.batches)
+  batches('error', statistics.retried)
+  sheet.add('plimsoll_write_behind_waiting', labels, health.waiting)
+  sheet.add('plimsoll_write_behind_oldest_seconds', labels, health.oldestMilliseconds / 1_000)
+  sheet.histogram('plimsoll_write_behind_lag_seconds', labels, statistics.lagSeconds)
 }

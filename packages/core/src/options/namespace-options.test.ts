@@ -144,3 +144,16 @@ describe('parseGetOptions', () => {
     expect((error as Error).message).not.toContain(secret)
   })
 })
+
+describe('version, tags and clearable', () => {
+  test('are functions and a flag, and tags bring what clear() needs', () => {
+    expect(parse({ name: 'item' })).toMatchObject({ version: undefined, tags: undefined, clearable: false })
+    expect(parse({ name: 'item', clearable: true }).clearable).toBe(true)
+    expect(parse({ name: 'item', tags: () => [] }).clearable).toBe(true)
+  })
+
+  test('are refused where they are neither, or contradict each other', () => {
+    const error = errorOf(() => parse({ name: 'item', version: 1, tags: 'a', clearable: false }))
+    expect((error as InvalidOptionsError).issues.map(({ path }) => path)).toEqual(['version', 'tags', 'clearable'])
+  })
+})

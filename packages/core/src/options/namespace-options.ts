@@ -1,6 +1,15 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { z } from 'zod'
 import { InvalidArgumentError, InvalidOptionsError, type OptionIssue } from '../errors.ts'
+import {
+  type BehindOperation,
+  type BehindOptions,
+  type BehindSettings,
+  behindIssues,
+  behindSchema,
+  behindSettings,
+  type SaveManyContext,
+} from './behind-options.ts'
 import { type CacheSettings, memoryLimitSchema, nameSchema, type SourceOptions, sourceSchema } from './cache-options.ts'
 import type { Duration } from './duration.ts'
 import { toOptionIssues } from './option-issues.ts'
@@ -27,6 +36,11 @@ export interface LoadManyContext {
 export interface SaveContext {
   /** The signal that the caller of `set` gave, if any. */
   readonly signal: AbortSignal | undefined
+  /**
+   * Where `update` saves: the value that was read and is to be replaced. A `save` that compares the two in the source
+   * (`update … where version = $1`) and throws UpdateConflictError makes `update` lose nothing, whatever Redis does.
+   */
+  readonly replaces?: unknown
 }
 
 /** For how long after its `ttl` a value may still be answered, in milliseconds. */
@@ -36,6 +50,9 @@ export interface Staleness {
   /** For how long it is kept at least for the next load to look at, as `context.stale`. Default 0. */
   readonly kept?: number | undefined
 }
+
+/** What orders the values of one key. Numbers up to 2^53; strings of up to 63 bytes, by their bytes: '10' stands before '9'. */
+export type Version = number | bigint | Date | string
 
 export interface NamespaceOptions<V> extends PolicyOptions {
   /** Part of every key: 1 to 64 letters, digits, `_`, `.` or `-`. */
@@ -53,6 +70,34 @@ export interface NamespaceOptions<V> extends PolicyOptions {
     | undefined
   /** Writes the source; without it `set` stores in the cache only. */
   save?: ((key: string, value: V, context: SaveContext) => Promise<unknown> | unknown) | undefined
+  /**
+   * What orders the values of a key: a row version, or when the row was last changed. It must never fall while the key
+   * lives. An older value then never replaces a newer one in Redis, whoever stores it, lease or not.
+   */
+  version?: ((value: V) => Version) | undefined
+  /**
+   * Up to 32 names under which the value is dropped by `invalidateTag`, made from key and value. Entries are then
+   * believed only together with the namespace's generations, as with `clearable`.
+   */
+  tags?: ((key: string, value: V) => readonly string[]) | undefined
+  /**
+   * Whether `clear()` may drop all entries at once. They are then believed only together with one more key in Redis:
+   * where that is gone, so are they. Default false, or true with `tags`.
+   */
+  clearable?: boolean | undefined
+  /**
+   * `behind`: a write is answered once Redis has it, and saved later by `saveMany`. For counters and what else may lag.
+   * Its values are not kept in the local tier unless `local` is given. Default `through`.
+   */
+  write?: 'through' | 'behind' | undefined
+  /**
+   * Saves what was written behind, at least once: it must drop what it has seen, by id or by sequence. Resolves when all of
+   * it is saved. `postgresCounters` makes one.
+   */
+  saveMany?:
+    | ((operations: readonly BehindOperation<V>[], context: SaveManyContext) => Promise<unknown> | unknown)
+    | undefined
+  behind?: BehindOptions<V> | undefined
   /** Part of the key, so that two releases side by side do not read each other's entries. Default 0. */
   schemaVersion?: number | undefined
   local?: { ttl?: Duration; clone?: boolean } | false | undefined
@@ -74,6 +119,11 @@ export interface NamespaceSettings<V> {
   readonly load: NamespaceOptions<V>['load']
   readonly loadMany: NamespaceOptions<V>['loadMany']
   readonly save: NamespaceOptions<V>['save']
+  readonly version: NamespaceOptions<V>['version']
+  readonly tags: NamespaceOptions<V>['tags']
+  readonly clearable: boolean
+  /** Undefined where it writes through. */
+  readonly behind?: BehindSettings<V> | undefined
   readonly schemaVersion: number
   readonly staleness: NamespaceOptions<V>['staleness']
   readonly local: { readonly ttl: number; readonly clone: boolean } | false
@@ -102,7 +152,13 @@ const schema = z.strictObject({
   load: aFunction('(key, context) => value'),
   loadMany: aFunction('(keys, context) => Map'),
   save: aFunction('(key, value, context) => void'),
+  version: aFunction('(value) => number, bigint, Date or sortable string'),
+  tags: aFunction('(key, value) => strings'),
+  clearable: z.boolean({ error: 'expected true or false' }).optional(),
   staleness: aFunction('(value) => { staleWhileRevalidate, staleIfError }'),
+  write: z.enum(['through', 'behind'], { error: 'expected "through" or "behind"' }).optional(),
+  saveMany: aFunction('(operations, context) => void'),
+  behind: behindSchema.optional(),
   schemaVersion: whole(0, 1_000_000).optional(),
   local: orFalse(
     z.strictObject({
@@ -123,16 +179,28 @@ export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: Ca
     ...(parsed.success ? [] : toOptionIssues(parsed.error)),
     ...nowhereToKeep(options, cache),
     ...limitOfNone(options),
+    ...behindIssues(options, cache),
+    ...tagsWithoutClearing(options),
   ]
   if (!parsed.success || issues.length > 0) throw new InvalidOptionsError('namespace', issues)
   const given = parsed.data
-  const local = given.local === false || cache.local === false ? false : { ...cache.local, ...given.local }
+  const behind =
+    given.write === 'behind' && options.saveMany !== undefined
+      ? behindSettings(given.behind ?? {}, options.behind?.sequence, options.saveMany)
+      : undefined
+  // What is written behind changes all the time: kept locally, each write would be a message to every process.
+  const isLocal = behind === undefined || given.local !== undefined
+  const local = given.local === false || cache.local === false || !isLocal ? false : { ...cache.local, ...given.local }
   return {
     name: given.name,
     schema: options.schema,
     load: options.load,
     loadMany: options.loadMany,
     save: options.save,
+    version: options.version,
+    tags: options.tags,
+    clearable: given.clearable ?? options.tags !== undefined,
+    behind,
     schemaVersion: given.schemaVersion ?? 0,
     staleness: options.staleness,
     local: local === false ? false : { ttl: local.ttl ?? 30_000, clone: local.clone ?? false },
@@ -162,6 +230,11 @@ function limitOfNone(options: { memoryLimit?: unknown; redis?: unknown } | null 
   return [
     { path: 'memoryLimit', expected: 'belongs to a Redis of its own (redis); that of the cache has its own limit' },
   ]
+}
+
+function tagsWithoutClearing(options: { tags?: unknown; clearable?: unknown } | null | undefined): OptionIssue[] {
+  if (options?.tags === undefined || options.clearable !== false) return []
+  return [{ path: 'clearable', expected: 'tags need what clear() needs; leave it out, or expected true' }]
 }
 
 /** What one `get` may set for itself. */
@@ -197,6 +270,8 @@ export interface CallSettings<V> {
   readonly policy: Policy
   readonly load: NamespaceOptions<V>['load']
   readonly timeout: number | undefined
+  /** How old an entry in Redis must be to be refreshed, in milliseconds, instead of when it is nearly over. */
+  readonly refreshFrom?: number
 }
 
 /** For how long this value may be answered after its `ttl`: as it says itself, else as the policy has it. */

@@ -36,13 +36,29 @@ export class CacheAside<V> implements KeyReadOwner<V> {
     return local?.clones ? this.#share(flight.promise) : flight.promise
   }
 
+  /** Loads a key whose entry is old enough for `call`, and resolves when that is over, whatever came of it. */
+  refresh(key: string, call: CallSettings<V>, fetch: Fetch<V>): Promise<void> {
+    if (this.#parts.fences.findRead(key) !== undefined) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#start(key, call, fetch, undefined, false, resolve)
+    })
+  }
+
   /** @internal A fresh hit ends here, without a promise but the caller's. All else goes the long way. */
   onValue(read: KeyRead<V>, bytes: Buffer | null, seconds: number): void {
+    if (typeof read.ready !== 'boolean') {
+      void read.ready.then((isReady) => {
+        read.ready = isReady
+        this.onValue(read, bytes, seconds)
+      })
+      return
+    }
     const look = this.#passage?.look(read, bytes)
     if (look === 'answered') {
       this.#parts.observations.getSeconds.observe(seconds)
       read.fetch?.dropOut(read.key)
       this.#parts.fences.closeRead(read.key, read.flight)
+      read.onEnd?.()
     } else void this.#travel(read, look)
   }
 
@@ -82,14 +98,19 @@ export class CacheAside<V> implements KeyReadOwner<V> {
     fetch: Fetch<V> | undefined,
     kept: LocalEntry<V> | undefined,
     wanted: boolean,
+    onEnd?: () => void,
   ): Flight<V> {
-    const { remote, fences, clock, keys } = this.#parts
+    const { remote, fences, clock, keys, generations } = this.#parts
     const flight = new Flight<V>(wanted)
     const read = new KeyRead(this, key, keys.value(key), call, fetch, kept, flight, clock.now())
+    if (onEnd !== undefined) read.onEnd = onEnd
     fences.openRead(key, flight)
     if (remote === undefined) void this.#travel(read, undefined)
-    else if (remote.trusts(key)) remote.commands.read(read)
-    else void this.#travel(read, trouble)
+    else if (remote.trusts(key)) {
+      // Beside the read, not before it: one wait for both.
+      if (generations !== undefined) read.ready = generations.ready()
+      remote.commands.read(read)
+    } else void this.#travel(read, trouble)
     return flight
   }
 
@@ -119,6 +140,7 @@ export class CacheAside<V> implements KeyReadOwner<V> {
       fetch?.dropOut(key)
       this.#parts.fences.closeRead(key, flight)
       if (!flight.settled) this.#lookAgain(read)
+      read.onEnd?.()
     }
   }
 

@@ -24,6 +24,10 @@ export class KeyRead<V> implements Reader {
   readonly started: number
   /** Why what is loaded will not be stored, where there is no right to. */
   hindrance: SkipReason = 'contended'
+  /** Whether what comes from Redis can be told from what was dropped; always, where nothing can be. */
+  ready: boolean | Promise<boolean> = true
+  /** Told when all that this read sets off has ended: a refresh is not over with its answer. */
+  onEnd: (() => void) | undefined
   readonly #owner: KeyReadOwner<V>
 
   constructor(

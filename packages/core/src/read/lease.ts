@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { wake } from '../coherence/messages.ts'
 import { freshUntilBytes } from '../entry/envelope.ts'
 import type { Account } from '../pressure/account.ts'
-import type { Withheld, WriteGate } from '../pressure/write-gate.ts'
+import type { Claim, Withheld, WriteGate } from '../pressure/write-gate.ts'
 import type { Budget } from '../redis/budget.ts'
 import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
 import type { SkipReason } from './counters.ts'
@@ -23,7 +23,12 @@ export interface LeaseContext {
   readonly clock: Clock
   readonly channel: string
   readonly sender: string
+  /** Stores what a lease's holder has loaded, where that takes more than putting it there. */
+  storeUnderLease?(key: string, keys: EntryKeys, store: LeasedStore): Promise<boolean>
 }
+
+/** Token, entry, its ttl, channel, and the message that wakes those who wait. */
+export type LeasedStore = readonly [token: string, entry: Buffer, ttl: number, channel: string, wake: string]
 
 /** A lease in hand: nobody else loads this key while it lives. Renewed until it is given back. */
 export class Lease {
@@ -47,14 +52,17 @@ export class Lease {
     this.#schedule()
   }
 
-  /** Stores the entry if the lease still lives. */
-  async store(entry: Buffer, ttl: number): Promise<'stored' | SkipReason> {
+  /** Stores the entry if the lease still lives, and nothing newer is there; without it where a version says that it is newer. */
+  async store(entry: Buffer, ttl: number, version: Buffer | undefined): Promise<'stored' | SkipReason> {
     this.#stop()
     const { commands, gate, channel } = this.#context
+    const leased: LeasedStore = [this.token, entry, ttl, channel, this.#wakeMessage]
     // The lease was admitted for this store: a second draw would make the load in vain for all who wait.
     const outcome = await gate.run(
       'essential',
-      () => commands.storeUnderLease(this.#keys, this.token, entry, ttl, channel, this.#wakeMessage, commands.budget()),
+      () =>
+        this.#context.storeUnderLease?.(this.#key, this.#keys, leased) ??
+        commands.storeUnderLease(this.#keys, ...leased, commands.budget(), version),
       () => true,
       entry.length,
     )
@@ -62,6 +70,23 @@ export class Lease {
     if (outcome === 'withheld') await this.release()
     if (outcome === 'withheld' || outcome === 'refused') return reasonOf(outcome, gate)
     return outcome ? 'stored' : 'contended'
+  }
+
+  /** Whether it was found to be gone: evicted, taken, or expired while Redis could not be asked. */
+  get lost(): boolean {
+    return this.#lost
+  }
+
+  /** Asks Redis whether it is still held, and renews it. */
+  async confirm(): Promise<boolean> {
+    if (this.#lost || this.#ended) return false
+    const { commands } = this.#context
+    try {
+      this.#lost = !(await commands.renewLease(this.#keys, this.token, this.#ttl, commands.budget()))
+      return !this.#lost
+    } catch {
+      return false
+    }
   }
 
   async release(): Promise<void> {
@@ -113,12 +138,13 @@ export async function acquireLease(
   seen: Buffer,
   wait: boolean,
   budget: Budget,
+  claim: Claim = context.account.claim(),
 ): Promise<LeaseOutcome> {
   if (budget.left <= 0) return { kind: 'refused', reason: 'degraded' }
   const token = newToken()
   try {
     const outcome = await context.gate.run(
-      context.account.claim(),
+      claim,
       () => context.commands.acquireLease(keys, token, ttl, seen, wait, budget),
       (reply) => reply.kind === 'acquired',
     )

@@ -1,8 +1,11 @@
+import { slotsOf } from '../coherence/tags.ts'
 import { seal } from '../entry/codec.ts'
 import type { Times } from '../entry/envelope.ts'
 import { assertPreserved } from '../entry/preserved.ts'
 import { timesOf } from '../entry/times.ts'
+import { versionOf } from '../entry/version.ts'
 import { LoadTimeoutError, SourceOverloadedError, SourceUnavailableError } from '../errors.ts'
+import type { Standing } from '../local/local-tier.ts'
 import { stalenessOf } from '../options/namespace-options.ts'
 import type { Policy } from '../options/policy.ts'
 import { economise } from '../pressure/economy.ts'
@@ -15,8 +18,11 @@ import { type Lease, reasonOf } from './lease.ts'
 import { Context } from './load-context.ts'
 import { type Fetch, handOut, type ReadParts, type Reserve } from './read-parts.ts'
 
-/** Under which right a loaded value may be stored in Redis: a lease, none needed (`lease: false`), or none had. */
-export type StoringRight = Lease | 'plain' | 'none'
+/**
+ * Under which right a loaded value may be stored in Redis: a lease, none needed (`lease: false`), that it is newer than
+ * what is there, or none had.
+ */
+export type StoringRight = Lease | 'plain' | 'newer' | 'none'
 
 const neverAborted = new AbortController().signal
 
@@ -40,9 +46,12 @@ export class Loading<V> {
     if (loadTime > 0) this.#observed = smooth(this.#observed, loadTime)
   }
 
-  async run(read: KeyRead<V>, fetch: Fetch<V>, reserve: Reserve<V> | undefined, right: StoringRight): Promise<void> {
+  async run(read: KeyRead<V>, fetch: Fetch<V>, reserve: Reserve<V> | undefined, given: StoringRight): Promise<void> {
     const { flight, key, policy } = read
-    const { clock, counters, observations, development, codec, settings } = this.#parts
+    const { clock, counters, observations, development, codec, settings, generations } = this.#parts
+    const isOrdered = settings.version !== undefined && read.hindrance === 'contended'
+    const right = given === 'none' && isOrdered ? 'newer' : given
+    const mark = generations?.mark ?? 0
     const asked = !flight.settled && flight.wanted
     if (asked) counters.misses += 1
     const soft =
@@ -59,10 +68,14 @@ export class Loading<V> {
       this.failures.forget(key)
       this.observe(loadTime)
       observations.loadSeconds.observe(loadTime / 1_000)
-      if (development && value !== undefined) await assertPreserved(codec, value, settings.name)
+      if (development && value !== undefined) {
+        await assertPreserved(codec, value, settings.name)
+        slotsOf(settings.tags, key, value)
+        versionOf(settings.version, value)
+      }
       counters.loadsDone += 1
       if (asked && !flight.settled) counters[read.hindrance === 'unreachable' ? 'bypasses' : 'missesAnswered'] += 1
-      await this.#settle(read, value, smooth(reserve?.loadTime ?? 0, loadTime), context, right)
+      await this.#settle(read, value, smooth(reserve?.loadTime ?? 0, loadTime), context, right, mark)
     } catch (error) {
       this.#countFailure(error, clock.now() - started)
       if (typeof right === 'object') right.release().catch(() => {})
@@ -128,21 +141,24 @@ export class Loading<V> {
     loadTime: number,
     context: Context<V>,
     right: StoringRight,
+    mark: number,
   ): Promise<void> {
     const { counters, remote, clock, random, keeper, fences, settings } = this.#parts
     const staleness = stalenessOf(settings, value, policy)
     const kept = Math.max(staleness.staleIfError, staleness.kept ?? 0)
     const life = { ...policy, staleWhileRevalidate: staleness.staleWhileRevalidate, staleIfError: kept }
     const times = timesOf(value, loadTime, context.chosenTtl ?? policy.ttl, life, clock.now(), random)
-    const lasts = !context.skipped && times.expiresAt > times.storedAt
+    const found = this.#standingOf(key, value, mark)
+    const standing = found === 'unknown' ? undefined : found
+    const lasts = !context.skipped && found !== 'unknown' && times.expiresAt > times.storedAt
     const storable = lasts && right !== 'none' && remote !== undefined && this.#mayStore(flight, key, right)
-    if (lasts && !flight.voided) keeper.keep(key, value, times, policy, storable)
+    if (lasts && !flight.voided) keeper.keep(key, value, times, policy, storable, standing)
     // What is kept nowhere is the answer to those who asked before it, and to nobody after.
     else if (!lasts) fences.closeRead(key, flight)
     flight.answer(value)
     let outcome: 'stored' | SkipReason = right === 'none' ? hindrance : 'contended'
     try {
-      if (storable) outcome = await this.#store(flight, key, value, times, right)
+      if (storable) outcome = await this.#store(flight, key, value, times, right, standing)
       else if (typeof right === 'object') await right.release()
     } catch {
       outcome = 'degraded'
@@ -150,15 +166,26 @@ export class Loading<V> {
       if (typeof right === 'object') right.release().catch(() => {})
     }
     // What Redis did not take after all must serve for its whole time.
-    if (storable && outcome !== 'stored' && !flight.voided) keeper.keep(key, value, times, policy, false)
+    if (storable && outcome !== 'stored' && !flight.voided) keeper.keep(key, value, times, policy, false, standing)
     if (remote === undefined) return
     if (outcome === 'stored') counters.stores += 1
     else if (lasts) countSkip(counters, outcome)
     else counters.storesSkipped += 1
   }
 
+  /** By what the value stands, where anything but its key can drop it; `unknown` where its tags cannot be told. */
+  #standingOf(key: string, value: V | undefined, mark: number): Standing | 'unknown' | undefined {
+    const { generations, settings } = this.#parts
+    if (generations === undefined) return undefined
+    try {
+      return { mark, slots: slotsOf(settings.tags, key, value) }
+    } catch {
+      return 'unknown'
+    }
+  }
+
   /** A lease is void in Redis itself once somebody writes; without one only what this process heard of counts. */
-  #mayStore(flight: Flight<V>, key: string, right: Lease | 'plain'): boolean {
+  #mayStore(flight: Flight<V>, key: string, right: Lease | 'plain' | 'newer'): boolean {
     return (typeof right === 'object' || !flight.voided) && (this.#parts.remote?.trusts(key) ?? false)
   }
 
@@ -167,28 +194,36 @@ export class Loading<V> {
     key: string,
     value: V | undefined,
     times: Times,
-    right: Lease | 'plain',
+    right: Lease | 'plain' | 'newer',
+    standing: Standing | undefined,
   ): Promise<'stored' | SkipReason> {
-    const { remote, clock, codec, observations } = this.#parts
+    const { remote, clock, codec, observations, settings, generations } = this.#parts
     if (remote === undefined) return 'unreachable'
     const economy = remote.account.economy()
     let packed: Awaited<ReturnType<typeof codec.pack>>
+    let version: Buffer | undefined
     let unfit: SkipReason = 'oversize'
     try {
       packed = await codec.pack(value, economy.compressFrom)
+      version = value === undefined ? undefined : versionOf(settings.version, value)
     } catch {
       packed = undefined
       unfit = 'unserializable'
     }
     const remoteTimes = economise(times, economy)
     const life = Math.ceil(remoteTimes.expiresAt - clock.now())
-    if (packed === undefined || packed.payload.length > economy.largest || life <= 0) {
+    const stamps = standing && generations?.stampsOf(standing)
+    const isOutdated = generations !== undefined && stamps === undefined
+    if (packed === undefined || packed.payload.length > economy.largest || life <= 0 || isOutdated) {
       if (typeof right === 'object') await right.release()
+      if (isOutdated) return 'contended'
       return life <= 0 ? 'degraded' : unfit
     }
-    const bytes = seal(packed, remoteTimes)
+    const bytes = seal(packed, remoteTimes, { version, stamps })
     const outcome =
-      typeof right === 'object' ? await right.store(bytes, life) : await this.#storePlainly(flight, key, bytes, life)
+      typeof right === 'object'
+        ? await right.store(bytes, life, version)
+        : await this.#storeWithoutLease(flight, key, bytes, life, version, right)
     if (outcome === 'stored') {
       observations.payloadBytes.observe(bytes.length)
       remote.account.stored(key, bytes.length, remoteTimes.expiresAt)
@@ -196,19 +231,35 @@ export class Loading<V> {
     return outcome
   }
 
-  async #storePlainly(flight: Flight<V>, key: string, bytes: Buffer, life: number): Promise<'stored' | SkipReason> {
+  async #storeWithoutLease(
+    flight: Flight<V>,
+    key: string,
+    bytes: Buffer,
+    life: number,
+    version: Buffer | undefined,
+    right: 'plain' | 'newer',
+  ): Promise<'stored' | SkipReason> {
     const { remote, keys } = this.#parts
     // Packing may have taken a while.
-    if (remote === undefined || !this.#mayStore(flight, key, 'plain')) return 'contended'
+    if (remote === undefined || !this.#mayStore(flight, key, right)) return 'contended'
+    // Nothing orders "the source has none".
+    if (version === undefined && right === 'newer') return 'contended'
     const { commands, gate, account } = remote
     const entry = { value: keys.value(key), lease: keys.lease(key) }
-    const withheld = await gate.run(
+    const outcome = await gate.run(
       account.claim(),
-      () => commands.store(entry, bytes, life, commands.budget()),
-      () => true,
+      async () => {
+        if (version !== undefined) {
+          return await commands.storeVersion(entry, bytes, life, version, right === 'plain', commands.budget())
+        }
+        await commands.store(entry, bytes, life, commands.budget())
+        return true
+      },
+      (isStored) => isStored,
       bytes.length,
     )
-    return withheld === undefined ? 'stored' : reasonOf(withheld, gate)
+    if (typeof outcome === 'string') return reasonOf(outcome, gate)
+    return outcome ? 'stored' : 'contended'
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../clock.ts'
 import type { Fences } from '../coherence/fences.ts'
+import type { Generations } from '../coherence/generations.ts'
 import type { Codec } from '../entry/codec.ts'
 import type { Times } from '../entry/envelope.ts'
 import type { KeySpace } from '../entry/key.ts'
@@ -38,6 +39,8 @@ export interface ReadParts<V> {
   readonly source: Source
   readonly fences: Fences<Flight<V>>
   readonly wakeups: Wakeups
+  /** Where the namespace can be cleared, or has tags. */
+  readonly generations: Generations | undefined
   readonly counters: Counters
   readonly observations: Observations
 }

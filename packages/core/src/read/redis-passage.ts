@@ -1,6 +1,6 @@
 import type { Entry } from '../entry/codec.ts'
 import type { Unreadable } from '../entry/envelope.ts'
-import type { LocalEntry } from '../local/local-tier.ts'
+import type { LocalEntry, Standing } from '../local/local-tier.ts'
 import { stalenessOf } from '../options/namespace-options.ts'
 import type { KeyRead } from './key-read.ts'
 import { acquireLease, seenOf } from './lease.ts'
@@ -42,8 +42,10 @@ export class RedisPassage<V> {
     }
     const decoded = this.#parts.codec.decode(bytes)
     if (decoded instanceof Promise || typeof decoded === 'string') return this.#toLook(decoded, bytes)
+    const standing = this.#standingOf(decoded)
+    if (standing === 'outdated') return { kind: 'absent', bytes }
     const now = this.#parts.clock.now()
-    if (read.flight.wanted && this.#settleFresh(read, decoded, now)) {
+    if (read.flight.wanted && this.#settleFresh(read, decoded, now, standing)) {
       if (!this.#isEarly(read, decoded, now)) return 'answered'
     }
     return { kind: 'entry', entry: decoded, bytes }
@@ -61,7 +63,7 @@ export class RedisPassage<V> {
         // Answered by `look` and here nevertheless: its early refresh was drawn there.
         if (look !== firstLook || !flight.settled) {
           const now = clock.now()
-          const isFresh = this.#settleFresh(read, look.entry, now)
+          const isFresh = this.#settleFresh(read, look.entry, now, this.#standingOf(look.entry))
           if (isFresh && !this.#isEarly(read, look.entry, now)) return 'answered'
           if (!isFresh) this.#answerStale(read, look.entry)
         }
@@ -108,10 +110,18 @@ export class RedisPassage<V> {
   async #toLook(decoded: Entry<V> | Unreadable | Promise<Entry<V> | Unreadable>, bytes: Buffer): Promise<Look<V>> {
     const { counters, logger, settings } = this.#parts
     const entry = decoded instanceof Promise ? await this.#withinLoadTimeout(decoded) : decoded
-    if (typeof entry !== 'string') return { kind: 'entry', entry, bytes }
+    if (typeof entry !== 'string') {
+      return this.#standingOf(entry) === 'outdated' ? { kind: 'absent', bytes } : { kind: 'entry', entry, bytes }
+    }
     counters.unreadable += 1
     logger.debug({ namespace: settings.name, reason: entry }, 'unreadable entry in Redis')
     return { kind: 'absent', bytes }
+  }
+
+  /** By what an entry stands; undefined where nothing but its key can drop it. */
+  #standingOf(entry: Entry<V>): Standing | 'outdated' | undefined {
+    const { generations } = this.#parts
+    return generations && (generations.standingOf(entry.stamps) ?? 'outdated')
   }
 
   /** A schema that validates asynchronously and never ends must not hold its key for ever. */
@@ -128,7 +138,12 @@ export class RedisPassage<V> {
   }
 
   /** Answers with a fresh entry and keeps it. A refresh wants a newer one than the one that it is to replace. */
-  #settleFresh({ flight, key, policy, kept }: KeyRead<V>, entry: Entry<V>, now: number): boolean {
+  #settleFresh(
+    { flight, key, policy, kept }: KeyRead<V>,
+    entry: Entry<V>,
+    now: number,
+    standing: Standing | 'outdated' | undefined,
+  ): boolean {
     const { counters, keeper } = this.#parts
     if (now >= entry.freshUntil) return false
     if (!flight.wanted && kept?.freshUntil === entry.freshUntil) return false
@@ -137,12 +152,13 @@ export class RedisPassage<V> {
       if (entry.value === undefined) counters.negativeHits += 1
     }
     this.#loading.observe(entry.loadTime)
-    if (!flight.voided) keeper.keep(key, entry.value, entry, policy, true)
+    if (!flight.voided && standing !== 'outdated') keeper.keep(key, entry.value, entry, policy, true, standing)
     flight.answer(entry.value)
     return true
   }
 
   #isEarly(read: KeyRead<V>, entry: Entry<V>, now: number): boolean {
+    if (read.call.refreshFrom !== undefined) return now - entry.storedAt >= read.call.refreshFrom
     return read.fetch !== undefined && this.#loading.isEarly(entry, read.policy, now)
   }
 

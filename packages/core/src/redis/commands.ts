@@ -4,6 +4,7 @@ import type { RedisOption } from '../options/redis-options.ts'
 import { Budget } from './budget.ts'
 import { CommandCounts, type CommandStatistics } from './command-counts.ts'
 import { Endpoint } from './endpoint.ts'
+import * as generationScripts from './generation-scripts.ts'
 import { keyPages } from './key-pages.ts'
 import { RecentWrites } from './recent-writes.ts'
 import * as scripts from './scripts.ts'
@@ -26,6 +27,11 @@ export interface EntryKeys {
   readonly value: string
   readonly lease: string
 }
+
+/** `superseded`: what is there is newer. */
+export type StoredWrite = 'unlinked' | 'stored' | 'refused' | 'superseded'
+
+const storedWrites: readonly StoredWrite[] = ['unlinked', 'stored', 'refused', 'superseded']
 
 export type Acquired =
   | { readonly kind: 'acquired' }
@@ -185,7 +191,7 @@ export class RedisCommands {
     return (await this.#script(keys, scripts.renewLease, [keys.lease], [token, ttl], budget)) === 1
   }
 
-  /** False where the lease is lost and nothing was stored. */
+  /** False where nothing was stored: the lease is lost, or what is there is newer. */
   async storeUnderLease(
     keys: EntryKeys,
     token: string,
@@ -194,9 +200,14 @@ export class RedisCommands {
     channel: string,
     wake: string,
     budget: Budget,
+    version?: Buffer,
   ): Promise<boolean> {
     const args = [token, entry, ttl, channel, wake]
-    return (await this.#script(keys, scripts.storeUnderLease, [keys.value, keys.lease], args, budget)) === 1
+    const { script, args: all } =
+      version === undefined
+        ? { script: scripts.storeUnderLease, args }
+        : { script: scripts.storeVersionUnderLease, args: [...args, version, '0'] }
+    return (await this.#script(keys, script, [keys.value, keys.lease], all, budget)) === 1
   }
 
   async releaseLease(keys: EntryKeys, token: string, channel: string, wake: string, budget: Budget): Promise<void> {
@@ -208,6 +219,7 @@ export class RedisCommands {
     await this.#script(keys, scripts.placeIntent, [keys.lease], [token, ttl], budget)
   }
 
+  /** Without a message nothing is published: the news of many are told together. */
   async storeWrite(
     keys: EntryKeys,
     token: string,
@@ -216,16 +228,46 @@ export class RedisCommands {
     channel: string,
     message: string,
     budget: Budget,
-  ): Promise<'stored' | 'unlinked' | 'refused'> {
+    version?: Buffer,
+  ): Promise<StoredWrite> {
     this.noteWrite(keys.value)
     const args = [token, entry, ttl, channel, message]
-    const reply = await this.#script(keys, scripts.storeWrite, [keys.value, keys.lease], args, budget)
-    return reply === 1 ? 'stored' : reply === 2 ? 'refused' : 'unlinked'
+    const { script, args: all } =
+      version === undefined
+        ? { script: scripts.storeWrite, args }
+        : { script: scripts.storeVersionWrite, args: [...args, version] }
+    const reply = await this.#script(keys, script, [keys.value, keys.lease], all, budget)
+    return storedWrites[Number(reply)] ?? 'unlinked'
   }
 
   async invalidate(keys: EntryKeys, channel: string, message: string, budget: Budget): Promise<void> {
     this.noteWrite(keys.value)
-    await this.#script(keys, scripts.invalidate, [keys.value, keys.lease], [channel, message], budget)
+    const args = message === '' ? [channel] : [channel, message]
+    await this.#script(keys, scripts.invalidate, [keys.value, keys.lease], args, budget)
+  }
+
+  /** Many at once, all with the same news: where keys lie in slots of their own they are deleted one by one, and then told. */
+  async invalidateMany(
+    entries: readonly EntryKeys[],
+    channel: string,
+    messages: readonly string[],
+    budget: Budget,
+  ): Promise<void> {
+    const [first] = entries
+    if (first === undefined) return
+    for (const { value } of entries) this.noteWrite(value)
+    if (this.topology.kind !== 'cluster') {
+      const keys = entries.flatMap(({ value, lease }) => [value, lease])
+      await this.#script(first, scripts.invalidate, keys, [channel, ...messages], budget)
+      return
+    }
+    const { left } = budget
+    await Promise.all(
+      entries.map((keys) =>
+        this.#script(keys, scripts.invalidate, [keys.value, keys.lease], [channel], new Budget(left)),
+      ),
+    )
+    for (const message of messages) await this.publish(channel, message)
   }
 
   /** A plain SET, for namespaces without leases. */
@@ -269,6 +311,50 @@ export class RedisCommands {
     return (await this.#send('write', key, (client) => client.unlink(key), budget)) === 1
   }
 
+  /** What a node says of its memory, past the breakers: INFO, of any node of a cluster. */
+  memoryInfo(): Promise<string> {
+    return this.#primary.leastBusy().run((client) => client.info('memory'), this.#settings.commandTimeout)
+  }
+
+  /** Without a lease: whether it was stored, because it is newer than what is there, or `fill` allows it where there is nothing. */
+  async storeVersion(
+    keys: EntryKeys,
+    entry: Buffer,
+    ttl: number,
+    version: Buffer,
+    fill: boolean,
+    budget: Budget,
+  ): Promise<boolean> {
+    const args = ['', entry, ttl, '', '', version, fill ? '1' : '0']
+    return (await this.#script(keys, scripts.storeVersionUnderLease, [keys.value, keys.lease], args, budget)) === 1
+  }
+
+  /** The generations of a namespace; where there are none, it has those of `identity` from now on. */
+  async readGenerations(key: string, identity: string, channel: string, message: string, budget: Budget) {
+    return (await this.#generations(
+      generationScripts.readGenerations,
+      key,
+      [identity, channel, message],
+      budget,
+    )) as Buffer
+  }
+
+  async countGenerations(
+    key: string,
+    identity: string,
+    channel: string,
+    message: string,
+    slots: readonly number[],
+    budget: Budget,
+  ) {
+    const args = [identity, channel, message, ...slots]
+    return (await this.#generations(generationScripts.countGenerations, key, args, budget)) as Buffer
+  }
+
+  async replaceGenerations(key: string, identity: string, channel: string, message: string, budget: Budget) {
+    await this.#generations(generationScripts.replaceGenerations, key, [identity, channel, message], budget)
+  }
+
   /** Past the breakers: whether the channel is alive is asked all the time, and answers nobody. */
   async publish(channel: string, message: string): Promise<void> {
     await this.#primary.leastBusy().run((client) => client.publish(channel, message), this.#settings.commandTimeout)
@@ -293,6 +379,10 @@ export class RedisCommands {
 
   #canRead(endpoint: Endpoint): boolean {
     return endpoint.read.closed && (endpoint.ready || endpoint.starting)
+  }
+
+  #generations(script: scripts.Script, key: string, args: readonly (string | number)[], budget: Budget) {
+    return this.#write(key, (client) => scripts.runScript(client, script, [key], args), budget)
   }
 
   #script(

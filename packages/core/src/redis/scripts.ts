@@ -91,15 +91,73 @@ if held and string.sub(held, 1, #ARGV[1]) == ARGV[1] then
 end
 if reply ~= 1 then redis.call('DEL', KEYS[1]) end
 redis.call('DEL', KEYS[2])
-redis.pcall('PUBLISH', ARGV[4], ARGV[5])
+if ARGV[5] ~= '' then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
 return reply
 `)
 
-/** KEYS value, lease; ARGV channel, invalidation message. Voids any lease, so that no slow loader brings the value back. */
+/**
+ * KEYS value and lease of each entry; ARGV channel, invalidation messages. Voids any lease, so that no slow loader brings
+ * a value back.
+ */
 export const invalidate = script(`
-redis.call('UNLINK', KEYS[1], KEYS[2])
-redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+redis.call('UNLINK', unpack(KEYS))
+for index = 2, #ARGV do redis.pcall('PUBLISH', ARGV[1], ARGV[index]) end
 return 1
+`)
+
+// The order of two versions, byte by byte: Lua's own comparison goes by the locale. Nil where the entry has no version.
+const orderOfVersions = `
+local function order(version, entry)
+  if type(entry) ~= 'string' or #entry < 41 or string.sub(entry, 1, 3) ~= 'PL\\1' then return nil end
+  if math.floor(string.byte(entry, 4) / 32) % 2 == 0 then return nil end
+  local length = string.byte(entry, 41)
+  for index = 1, math.min(#version, length) do
+    local mine, its = string.byte(version, index), string.byte(entry, 41 + index) or -1
+    if mine ~= its then return mine < its and -1 or 1 end
+  end
+  return #version == length and 0 or (#version < length and -1 or 1)
+end
+`
+
+/**
+ * As storeUnderLease; ARGV also version, "1" where nothing that is there may be filled in. Nothing replaces what is
+ * newer. Without the lease an older version is replaced and no other: what is absent may have been deleted since the load.
+ */
+export const storeVersionUnderLease = script(`${orderOfVersions}
+local held = redis.call('GET', KEYS[2])
+local holds = ARGV[1] ~= '' and held and string.sub(held, 1, #ARGV[1]) == ARGV[1]
+local order = order(ARGV[6], redis.pcall('GET', KEYS[1]))
+local reply = 0
+if order == 1 or ((holds or ARGV[7] == '1') and order ~= -1) then
+  reply = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  if type(reply) ~= 'table' or not reply.err then reply = 1 end
+end
+if holds then
+  redis.call('DEL', KEYS[2])
+  if string.sub(held, -1) == '*' then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
+end
+return reply
+`)
+
+/**
+ * As storeWrite; ARGV also version. Answers 3 too, where what is there is newer. Where the intent is not the last one, the
+ * versions tell whose save came last, as long as there is an older one to compare with.
+ */
+export const storeVersionWrite = script(`${orderOfVersions}
+local held = redis.call('GET', KEYS[2])
+local order = order(ARGV[6], redis.pcall('GET', KEYS[1]))
+local last = held and string.sub(held, 1, #ARGV[1]) == ARGV[1]
+local reply = 0
+if order == -1 or (order == 0 and not last) then
+  reply = 3
+elseif last or order == 1 then
+  local stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  if type(stored) == 'table' and stored.err then reply = 2 else reply = 1 end
+end
+if reply == 0 or reply == 2 then redis.call('DEL', KEYS[1]) end
+redis.call('DEL', KEYS[2])
+if ARGV[5] ~= '' then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
+return reply
 `)
 
 export async function runScript(

@@ -136,6 +136,7 @@ function listen(
       account?.gone(handle)
     },
     onWake: () => {},
+    onGenerations: () => {},
     onDoubt: () => {
       // While Redis is away nobody can have logged out there; once it answers, what was kept before may be outdated.
       if (link.commands.readable) shadows?.clear()

@@ -1,6 +1,7 @@
 import { ReplyError } from 'ioredis'
 import type { Clock } from '../clock.ts'
-import type { Acquired, EntryKeys } from '../redis/commands.ts'
+import { flags, headerBytes } from '../entry/envelope.ts'
+import type { Acquired, EntryKeys, StoredWrite } from '../redis/commands.ts'
 
 interface Stored {
   readonly bytes: Buffer
@@ -77,7 +78,9 @@ export class FakeRedis {
     ttl: number,
     channel: string,
     wakeMessage: string,
+    version?: Buffer,
   ): boolean {
+    if (version !== undefined) return this.#storeVersion(keys, token, entry, ttl, channel, wakeMessage, version, false)
     const held = this.get(keys.lease)
     if (held === null || !isOf(held, token)) return false
     if (!this.full) this.#write(keys.value, entry, ttl)
@@ -85,6 +88,31 @@ export class FakeRedis {
     if (isAwaited(held)) this.#onPublish(channel, wakeMessage)
     this.#refuseIfFull()
     return true
+  }
+
+  storeVersion(keys: EntryKeys, entry: Buffer, ttl: number, version: Buffer, fill: boolean): boolean {
+    return this.#storeVersion(keys, '', entry, ttl, '', '', version, fill)
+  }
+
+  #storeVersion(
+    keys: EntryKeys,
+    token: string,
+    entry: Buffer,
+    ttl: number,
+    channel: string,
+    wakeMessage: string,
+    version: Buffer,
+    fill: boolean,
+  ): boolean {
+    const held = this.get(keys.lease)
+    const holds = token !== '' && held !== null && isOf(held, token)
+    const order = orderOf(version, this.get(keys.value))
+    const stores = order === 1 || ((holds || fill) && order !== -1)
+    if (stores && !this.full) this.#write(keys.value, entry, ttl)
+    if (holds) this.#stored.delete(keys.lease)
+    if (holds && isAwaited(held)) this.#onPublish(channel, wakeMessage)
+    if (stores) this.#refuseIfFull()
+    return stores
   }
 
   releaseLease(keys: EntryKeys, token: string, channel: string, wakeMessage: string): boolean {
@@ -108,20 +136,65 @@ export class FakeRedis {
     ttl: number,
     channel: string,
     message: string,
-  ): 'stored' | 'unlinked' | 'refused' {
+    version?: Buffer,
+  ): StoredWrite {
     const isLast = isOf(this.get(keys.lease), token)
-    const outcome = !isLast ? 'unlinked' : this.full ? 'refused' : 'stored'
+    const order = version && orderOf(version, this.get(keys.value))
+    const isSuperseded = order === -1 || (order === 0 && !isLast)
+    const stores = isLast || order === 1
+    const outcome = isSuperseded ? 'superseded' : !stores ? 'unlinked' : this.full ? 'refused' : 'stored'
     if (outcome === 'stored') this.#write(keys.value, entry, ttl)
-    else this.#stored.delete(keys.value)
+    else if (outcome !== 'superseded') this.#stored.delete(keys.value)
     this.#stored.delete(keys.lease)
-    this.#onPublish(channel, message)
+    if (message !== '') this.#onPublish(channel, message)
     return outcome
   }
 
   invalidate(keys: EntryKeys, channel: string, message: string): void {
-    this.#stored.delete(keys.value)
-    this.#stored.delete(keys.lease)
+    this.invalidateMany([keys], channel, message === '' ? [] : [message])
+  }
+
+  invalidateMany(entries: readonly EntryKeys[], channel: string, messages: readonly string[]): void {
+    for (const { value, lease } of entries) {
+      this.#stored.delete(value)
+      this.#stored.delete(lease)
+    }
+    for (const message of messages) this.#onPublish(channel, message)
+  }
+
+  publish(channel: string, message: string): void {
     this.#onPublish(channel, message)
+  }
+
+  readGenerations(key: string, identity: string, channel: string, head: string): Buffer {
+    const held = this.get(key)
+    if (held !== null && held.length >= identity.length) return held
+    this.replaceGenerations(key, identity, channel, head)
+    return Buffer.from(identity)
+  }
+
+  countGenerations(key: string, identity: string, channel: string, head: string, slots: readonly number[]): Buffer {
+    const held = this.get(key)
+    let bytes = Buffer.from(held !== null && held.length >= identity.length ? held : identity)
+    const counts: Buffer[] = []
+    const told: [number, number][] = []
+    for (const slot of slots) {
+      const at = identity.length + 4 * slot
+      if (bytes.length < at + 4) bytes = Buffer.concat([bytes, Buffer.alloc(at + 4 - bytes.length)])
+      const count = bytes.readUInt32BE(at) + 1
+      bytes.writeUInt32BE(count, at)
+      counts.push(Buffer.from(bytes.subarray(at, at + 4)))
+      told.push([slot, count])
+    }
+    this.#write(key, bytes, undefined)
+    const found = bytes.toString('latin1', 0, identity.length)
+    this.#onPublish(channel, `${head},"${found}",${JSON.stringify(told)}]`)
+    return Buffer.concat([Buffer.from(found), ...counts])
+  }
+
+  replaceGenerations(key: string, identity: string, channel: string, head: string): void {
+    this.#write(key, identity, undefined)
+    this.#onPublish(channel, `${head},"${identity}",[]]`)
   }
 
   #find(key: string): Stored | undefined {
@@ -143,6 +216,13 @@ export class FakeRedis {
   #refuseIfFull(): void {
     if (this.full) throw new ReplyError("OOM command not allowed when used memory > 'maxmemory'.")
   }
+}
+
+/** As the scripts compare versions; undefined where the entry has none. */
+function orderOf(version: Buffer, entry: Buffer | null): -1 | 0 | 1 | undefined {
+  const isEntry = entry !== null && entry.length > headerBytes && entry.subarray(0, 3).equals(Buffer.from('PL\u0001'))
+  if (!isEntry || ((entry[3] ?? 0) & flags.versioned) === 0) return undefined
+  return version.compare(entry.subarray(headerBytes + 1, headerBytes + 1 + (entry[headerBytes] ?? 0)))
 }
 
 function isOf(held: Buffer | null, token: string): boolean {

@@ -34,6 +34,12 @@ type Face = Pick<
   | 'storeWrite'
   | 'invalidate'
   | 'store'
+  | 'storeVersion'
+  | 'invalidateMany'
+  | 'publish'
+  | 'readGenerations'
+  | 'countGenerations'
+  | 'replaceGenerations'
 >
 
 /** Stands for RedisCommands: each command is executed at one step and answered at another, or not. */
@@ -89,8 +95,19 @@ class SimulatedCommands implements Face {
     return this.#send('renewLease', (redis) => redis.renewLease(keys, token, ttl))
   }
 
-  storeUnderLease(keys: EntryKeys, token: string, entry: Buffer, ttl: number, channel: string, wake: string) {
-    return this.#send('storeUnderLease', (redis) => redis.storeUnderLease(keys, token, entry, ttl, channel, wake))
+  storeUnderLease(
+    keys: EntryKeys,
+    token: string,
+    entry: Buffer,
+    ttl: number,
+    channel: string,
+    wake: string,
+    _budget: Budget,
+    version?: Buffer,
+  ) {
+    return this.#send('storeUnderLease', (redis) =>
+      redis.storeUnderLease(keys, token, entry, ttl, channel, wake, version),
+    )
   }
 
   async releaseLease(keys: EntryKeys, token: string, channel: string, wake: string) {
@@ -101,8 +118,17 @@ class SimulatedCommands implements Face {
     return this.#send('placeIntent', (redis) => redis.placeIntent(keys, token, ttl))
   }
 
-  storeWrite(keys: EntryKeys, token: string, entry: Buffer, ttl: number, channel: string, message: string) {
-    return this.#send('storeWrite', (redis) => redis.storeWrite(keys, token, entry, ttl, channel, message))
+  storeWrite(
+    keys: EntryKeys,
+    token: string,
+    entry: Buffer,
+    ttl: number,
+    channel: string,
+    message: string,
+    _budget: Budget,
+    version?: Buffer,
+  ) {
+    return this.#send('storeWrite', (redis) => redis.storeWrite(keys, token, entry, ttl, channel, message, version))
   }
 
   invalidate(keys: EntryKeys, channel: string, message: string) {
@@ -111,6 +137,30 @@ class SimulatedCommands implements Face {
 
   store(keys: EntryKeys, entry: Buffer, ttl: number) {
     return this.#send('store', (redis) => redis.set(keys.value, entry, ttl))
+  }
+
+  storeVersion(keys: EntryKeys, entry: Buffer, ttl: number, version: Buffer, fill: boolean) {
+    return this.#send('storeVersion', (redis) => redis.storeVersion(keys, entry, ttl, version, fill))
+  }
+
+  invalidateMany(entries: readonly EntryKeys[], channel: string, messages: readonly string[]) {
+    return this.#send('invalidateMany', (redis) => redis.invalidateMany(entries, channel, messages))
+  }
+
+  publish(channel: string, message: string) {
+    return this.#send('publish', (redis) => redis.publish(channel, message))
+  }
+
+  readGenerations(key: string, identity: string, channel: string, head: string) {
+    return this.#send('readGenerations', (redis) => redis.readGenerations(key, identity, channel, head))
+  }
+
+  countGenerations(key: string, identity: string, channel: string, head: string, slots: readonly number[]) {
+    return this.#send('countGenerations', (redis) => redis.countGenerations(key, identity, channel, head, slots))
+  }
+
+  replaceGenerations(key: string, identity: string, channel: string, head: string) {
+    return this.#send('replaceGenerations', (redis) => redis.replaceGenerations(key, identity, channel, head))
   }
 
   #send<T>(what: string, command: (redis: FakeRedis) => T): Promise<T> {
@@ -193,7 +243,12 @@ export class SimulatedProcess {
     this.#source = new Source(settings.source, clock, () => {})
     this.#pending = new PendingInvalidations(clock, ({ key }) => this.namespace.replay(key))
     this.#commands = new SimulatedCommands(world, name)
+    const channel = () => this.#channel
     const link = {
+      clock,
+      get channel() {
+        return channel()
+      },
       commands: this.#commands,
       gate: new WriteGate(
         clock,
@@ -244,9 +299,16 @@ export class SimulatedProcess {
 
   #onMessage(text: string): void {
     const message = parseMessage(text)
-    if (message?.kind !== 'invalidate' && message?.kind !== 'wake') throw new Error(`${this.name} cannot read ${text}`)
-    if (message.kind === 'invalidate' && message.sender !== this.name) this.namespace.onInvalidation(message.key)
-    this.namespace.onWake(message.key)
+    if (message?.kind === 'generations') {
+      this.namespace.onGenerations(message)
+      return
+    }
+    if (message?.kind !== 'invalidate' && message?.kind !== 'wake' && message?.kind !== 'invalidate-many')
+      throw new Error(`${this.name} cannot read ${text}`)
+    for (const key of message.kind === 'invalidate-many' ? message.keys : [message.key]) {
+      if (message.kind !== 'wake' && message.sender !== this.name) this.namespace.onInvalidation(key)
+      this.namespace.onWake(key)
+    }
   }
 
   #troubles(): Step[] {

@@ -27,6 +27,9 @@ export type Row = string | undefined
 export class SimulatedSource {
   readonly #world: World
   readonly #history = new Map<string, Row[]>()
+  /** Where rows have an order, one that is older than the newest there has been is not taken. */
+  orderOf: ((row: string) => number) | undefined
+  #newest = 0
 
   constructor(world: World) {
     this.#world = world
@@ -46,7 +49,12 @@ export class SimulatedSource {
   }
 
   change(key: string, row: Row): number {
+    if (row !== undefined && this.orderOf !== undefined) this.#newest = Math.max(this.#newest, this.orderOf(row))
     return this.historyOf(key).push(row) - 1
+  }
+
+  #isPast(row: Row): boolean {
+    return row !== undefined && this.orderOf !== undefined && this.orderOf(row) < this.#newest
   }
 
   load(key: string): Promise<Row> {
@@ -68,6 +76,10 @@ export class SimulatedSource {
       this.#world.add({
         what: `source writes ${key} = ${row}`,
         run: () => {
+          if (this.#isPast(row)) {
+            fail()
+            return
+          }
           this.change(key, row)
           this.#world.add({ what: `source has written ${key} = ${row}`, run: resolve, fail })
         },

@@ -46,6 +46,7 @@ function open(options: {
       ...{ name: 'session', schema: undefined, load: undefined, loadMany: undefined, schemaVersion: 0 },
       ...{ local: { ttl: 30_000, clone: false }, source: undefined, redis: undefined },
       ...{ memoryLimit: undefined, maxRedisBytes: undefined, staleness: undefined, save: options.save, policy },
+      ...{ version: undefined, tags: undefined, clearable: false },
     },
     ...{ id: 'session', clock, random: () => 0, development: true, local, counters },
     keys: createKeySpace('shop', 'session', 0),
@@ -56,6 +57,7 @@ function open(options: {
       pending: new PendingInvalidations(clock, () => new Promise(() => {})),
     },
     fences: new Fences(),
+    generations: undefined,
     observations: { payloadBytes: new HistogramCounter([]) },
     observedLoadTime: () => 0,
   })
@@ -65,7 +67,7 @@ function open(options: {
 describe('an essential value that Redis alone holds', () => {
   test('is refused by a typed error before anything is changed', async () => {
     const { writing, invalidate, local, counters } = open({ placeIntent: full })
-    const refused = await writing.set('key', 'new', undefined).catch((error: unknown) => error)
+    const refused = await writing.set('key', 'new', { signal: undefined }).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(WriteRefusedError)
     expect(refused).toMatchObject({ code: 'PLIMSOLL_WRITE_REFUSED', retryAfter: 5 })
     expect(String(refused)).not.toContain('new')
@@ -78,7 +80,7 @@ describe('an essential value that Redis alone holds', () => {
     const placeIntent = vi.fn(() => Promise.resolve())
     const { writing, gate } = open({ placeIntent })
     gate.restrict('read-only')
-    await expect(writing.set('key', 'new', undefined)).rejects.toThrow('Redis is full')
+    await expect(writing.set('key', 'new', { signal: undefined })).rejects.toThrow('Redis is full')
     expect(placeIntent).not.toHaveBeenCalled()
   })
 
@@ -88,19 +90,19 @@ describe('an essential value that Redis alone holds', () => {
     ['Redis went away', () => Promise.reject(new Error('Connection is closed.'))],
   ])('is not acknowledged where %s', async (_why, storeWrite) => {
     const { writing, local } = open({ storeWrite })
-    await expect(writing.set('key', 'new', undefined)).rejects.toBeInstanceOf(WriteRefusedError)
+    await expect(writing.set('key', 'new', { signal: undefined })).rejects.toBeInstanceOf(WriteRefusedError)
     expect(local.peek('key')).toBeUndefined()
   })
 
   test('is kept once Redis has it', async () => {
     const { writing, local } = open({})
-    await writing.set('key', 'new', undefined)
+    await writing.set('key', 'new', { signal: undefined })
     expect(local.peek('key')?.value).toBe('new')
   })
 
   test('is refused where it is too large for Redis', async () => {
     const { writing } = open({})
-    await expect(writing.set('key', 'x'.repeat(200), undefined)).rejects.toMatchObject({
+    await expect(writing.set('key', 'x'.repeat(200), { signal: undefined })).rejects.toMatchObject({
       code: 'PLIMSOLL_INVALID_ARGUMENT',
       argument: 'value',
     })
@@ -114,7 +116,7 @@ describe('a value that has a home elsewhere, or may be lost', () => {
     ['expendable', { priority: 'expendable' as const }],
   ])('is set all the same: %s', async (_what, options) => {
     const { writing, invalidate, local } = open({ ...options, placeIntent: full })
-    await writing.set('key', 'new', undefined)
+    await writing.set('key', 'new', { signal: undefined })
     expect(invalidate).toHaveBeenCalledTimes(1)
     expect(local.peek('key')?.value).toBe('new')
   })

@@ -35,6 +35,9 @@ function open(refusal: string) {
       memoryLimit: undefined,
       maxRedisBytes: undefined,
       staleness: undefined,
+      version: undefined,
+      tags: undefined,
+      clearable: false,
       policy,
     },
     id: 'product',
@@ -58,6 +61,7 @@ function open(refusal: string) {
       sender: 'me',
     },
     fences: new Fences(),
+    generations: undefined,
     counters: { writes: 0, writeErrors: 0, deletes: 0 },
     observations: { payloadBytes: new HistogramCounter([]) },
     observedLoadTime: () => 0,
@@ -67,13 +71,13 @@ function open(refusal: string) {
 
 test('a Redis that takes no write at all is not sent the deletions that it would refuse; they wait', async () => {
   const { writing, invalidate, pending } = open("READONLY You can't write against a read only replica.")
-  for (let round = 0; round < 20; round++) await writing.set(`key-${round}`, 'value', undefined)
+  for (let round = 0; round < 20; round++) await writing.set(`key-${round}`, 'value', { signal: undefined })
   expect(invalidate).not.toHaveBeenCalled()
   expect(pending.size).toBe(20)
 })
 
 test('a full Redis is sent every deletion, for it takes those', async () => {
   const { writing, invalidate } = open('OOM command not allowed')
-  for (let round = 0; round < 20; round++) await writing.set(`key-${round}`, 'value', undefined)
+  for (let round = 0; round < 20; round++) await writing.set(`key-${round}`, 'value', { signal: undefined })
   expect(invalidate).toHaveBeenCalledTimes(20)
 })

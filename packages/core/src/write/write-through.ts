@@ -1,23 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock, Random } from '../clock.ts'
 import type { Fenced, Fences } from '../coherence/fences.ts'
-import { invalidation } from '../coherence/messages.ts'
-import type { PendingInvalidations } from '../coherence/pending-invalidations.ts'
+import type { Generations } from '../coherence/generations.ts'
+import { type PendingInvalidations, wholeNamespace } from '../coherence/pending-invalidations.ts'
+import { slotsOf } from '../coherence/tags.ts'
 import { type Codec, type Packed, seal } from '../entry/codec.ts'
 import type { KeySpace } from '../entry/key.ts'
 import { assertPreserved } from '../entry/preserved.ts'
 import { timesOf } from '../entry/times.ts'
+import { versionOf } from '../entry/version.ts'
 import { InvalidArgumentError, WriteRefusedError } from '../errors.ts'
 import type { HistogramCounter } from '../histogram.ts'
 import type { LocalKeeper } from '../local/local-keeper.ts'
-import type { LocalNamespace } from '../local/local-tier.ts'
+import type { LocalNamespace, Standing } from '../local/local-tier.ts'
 import type { NamespaceSettings } from '../options/namespace-options.ts'
 import type { Account } from '../pressure/account.ts'
 import { economise } from '../pressure/economy.ts'
 import type { WriteGate } from '../pressure/write-gate.ts'
 import type { Budget } from '../redis/budget.ts'
 import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
-import { classify, isRefusedWrite } from '../redis/trouble.ts'
+import { Intent, intentTtl } from './intent.ts'
+import { Invalidating } from './invalidating.ts'
 
 export interface WriteRemote {
   readonly commands: RedisCommands
@@ -40,6 +43,8 @@ export interface WriteParts<V> {
   readonly local: LocalNamespace<V> | undefined
   readonly keeper: LocalKeeper<V>
   readonly remote: WriteRemote | undefined
+  /** Where the namespace can be cleared, or has tags. */
+  readonly generations: Generations | undefined
   readonly fences: Fences<Fenced>
   readonly counters: { writes: number; writeErrors: number; deletes: number }
   readonly observations: { readonly payloadBytes: HistogramCounter }
@@ -47,12 +52,29 @@ export interface WriteParts<V> {
   observedLoadTime(): number
 }
 
-// As a lease: renewed while the save runs, so that a killed writer blocks the loaders of its key for 2 s at most.
-const intentTtl = 2_000
-const renewEvery = 600
-const longestRenewal = 30_000
 // Seconds. A refusing Redis is tried again each second, and its essential writes are the first to return.
 const retryAfter = 5
+
+/** How one write differs from a plain one. */
+export interface WriteCall {
+  readonly signal: AbortSignal | undefined
+  /** Handed to `save`: the value that an update has read. */
+  readonly replaces?: unknown
+  /** Takes the key instead of a message of its own: the news of many are told together. */
+  readonly news?: string[]
+  /** What the caller may still wait for Redis, where this is a part of a larger call. */
+  readonly within?: Budget
+}
+
+/** A value in all the shapes that it takes. */
+interface Prepared<V> {
+  /** For Redis; undefined where it is too large. */
+  readonly packed: Packed | undefined
+  /** Of our own, for the caller may go on to change his. */
+  readonly copy: V
+  readonly version: Buffer | undefined
+  readonly slots: readonly number[]
+}
 
 /**
  * Write-through: source, then Redis, then the other processes. An intent in Redis before the save, and a store only
@@ -60,26 +82,32 @@ const retryAfter = 5
  */
 export class WriteThrough<V> {
   readonly #parts: WriteParts<V>
+  readonly #invalidating: Invalidating | undefined
 
   constructor(parts: WriteParts<V>) {
     this.#parts = parts
+    const { remote, id, keys, settings } = parts
+    this.#invalidating = remote && new Invalidating(remote, id, keys, settings.policy)
   }
 
-  /**
-   * Resolves when the source has the value and Redis either has it or is known not to have an older one. `within` is what
-   * the caller may still wait for Redis, where this is a part of a larger call.
-   */
-  async set(key: string, value: V, signal: AbortSignal | undefined, within?: Budget): Promise<void> {
-    const { settings, fences, counters, remote } = this.#parts
+  /** Resolves when the source has the value and Redis either has it or is known not to have an older one. */
+  async set(key: string, value: V, call: WriteCall): Promise<void> {
+    const { settings, fences, counters, remote, generations } = this.#parts
     if (this.#onlyHome && remote?.gate.shut) {
       counters.writeErrors += 1
       throw this.#refused()
     }
-    const { packed, copy } = await this.#prepare(value)
+    const prepared = await this.#prepare(key, value)
     const ticket = fences.openWrite(key)
-    const budget = within ?? remote?.commands.budget()
+    const budget = call.within ?? remote?.commands.budget()
+    const ready = generations?.ready()
+    const invalidating = this.#invalidating
     const intent =
-      remote === undefined || budget === undefined ? undefined : await this.#placeIntent(key, remote, budget)
+      remote === undefined || budget === undefined || invalidating === undefined
+        ? undefined
+        : await this.#placeIntent(invalidating.keysOf(key), remote, budget)
+    if (typeof ready === 'object') await ready
+    const standing = generations && { mark: generations.mark, slots: prepared.slots }
     if (this.#onlyHome && intent === undefined) {
       fences.closeWrite(key, ticket)
       counters.writeErrors += 1
@@ -87,21 +115,23 @@ export class WriteThrough<V> {
     }
     let keep = false
     try {
-      await settings.save?.(key, value, { signal })
+      await settings.save?.(key, value, { signal: call.signal, replaces: call.replaces })
       counters.writes += 1
       keep =
         remote === undefined ||
         budget === undefined ||
-        (await this.#reachRedis(key, value, packed, intent, remote, budget))
+        invalidating === undefined ||
+        (await this.#reachRedis(key, value, prepared, standing, intent, remote, invalidating, budget, call.news))
     } catch (error) {
       counters.writeErrors += 1
       // The source may have changed all the same.
-      if (remote !== undefined && budget !== undefined) await this.#invalidate(key, remote, budget)
+      if (budget !== undefined) await invalidating?.one(key, budget, call.news)
       throw error
     } finally {
       intent?.end()
       const alone = fences.closeWrite(key, ticket)
-      if (alone && keep && this.#isSafe(intent)) this.#keepLocally(key, copy, intent?.stored ?? false)
+      if (alone && keep && this.#isSafe(intent))
+        this.#keepLocally(key, prepared.copy, intent?.stored ?? false, standing)
       else this.#parts.local?.delete(key)
     }
     if (this.#isSafe(intent)) return
@@ -114,21 +144,32 @@ export class WriteThrough<V> {
     const { fences, remote, local, counters } = this.#parts
     const ticket = fences.openWrite(key)
     counters.deletes += 1
-    if (remote !== undefined) await this.#invalidate(key, remote, within ?? remote.commands.budget())
+    if (remote !== undefined) await this.#invalidating?.one(key, within ?? remote.commands.budget())
     fences.closeWrite(key, ticket)
     local?.delete(key)
   }
 
+  /** Drops many, and tells the others of them in as few messages as they fit into. */
+  async deleteMany(keys: readonly string[]): Promise<void> {
+    const { fences, local, counters } = this.#parts
+    const tickets = keys.map((key) => fences.openWrite(key))
+    counters.deletes += keys.length
+    await this.#invalidating?.many(keys)
+    for (const [index, key] of keys.entries()) {
+      fences.closeWrite(key, tickets[index] ?? {})
+      local?.delete(key)
+    }
+  }
+
+  /** Tells the others of keys whose news were held back. */
+  async tell(keys: readonly string[]): Promise<void> {
+    await this.#invalidating?.tell(keys)
+  }
+
   /** Replays a write that Redis did not take. Rejects while it still does not. */
   async replay(key: string): Promise<void> {
-    const { remote } = this.#parts
-    if (remote === undefined) return
-    await remote.commands.invalidate(
-      this.#keysOf(key),
-      remote.channel,
-      this.#message(key, remote),
-      remote.commands.budget(),
-    )
+    if (key === wholeNamespace) await this.#parts.generations?.replay()
+    else await this.#invalidating?.replay(key)
   }
 
   /** Whether Redis is the only place that this value can be in, and losing it is not an option. */
@@ -153,27 +194,28 @@ export class WriteThrough<V> {
     return new WriteRefusedError(settings.name, reason, retryAfter)
   }
 
-  /** The value as bytes for Redis, unless it is too large, and as a copy of our own: the caller may go on to change his. */
-  async #prepare(value: V): Promise<{ readonly packed: Packed | undefined; readonly copy: V }> {
+  async #prepare(key: string, value: V): Promise<Prepared<V>> {
     const { codec, development, settings, remote } = this.#parts
     if (value === undefined) {
       throw new InvalidArgumentError('value', 'expected a value; use delete to drop one, or null as a value')
     }
+    const slots = slotsOf(settings.tags, key, value)
+    const version = versionOf(settings.version, value)
     if (development) await assertPreserved(codec, value, settings.name)
     const { compressFrom, largest } = remote?.account.economy() ?? unlimited
     try {
       const [packed, back] = await Promise.all([codec.pack(value, compressFrom), codec.roundTrip(value)])
       if (typeof back === 'string') throw new Error(`it does not fit the schema (${back})`)
       if (packed === undefined && this.#onlyHome) throw new Error('it is larger than maxValueBytes')
-      return { packed: packed !== undefined && packed.payload.length > largest ? undefined : packed, copy: back.value }
+      const isLarge = packed !== undefined && packed.payload.length > largest
+      return { packed: isLarge ? undefined : packed, copy: back.value, version, slots }
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'unknown reason'
       throw new InvalidArgumentError('value', `expected a value that the cache can keep: ${reason}`)
     }
   }
 
-  async #placeIntent(key: string, remote: WriteRemote, budget: Budget): Promise<Intent | undefined> {
-    const keys = this.#keysOf(key)
+  async #placeIntent(keys: EntryKeys, remote: WriteRemote, budget: Budget): Promise<Intent | undefined> {
     const token = randomBytes(12).toString('base64url')
     try {
       const outcome = await remote.gate.run(remote.account.claim(), () =>
@@ -189,20 +231,26 @@ export class WriteThrough<V> {
   async #reachRedis(
     key: string,
     value: V,
-    packed: Packed | undefined,
+    { packed, version }: Prepared<V>,
+    standing: Standing | undefined,
     intent: Intent | undefined,
     remote: WriteRemote,
+    invalidating: Invalidating,
     budget: Budget,
+    news: string[] | undefined,
   ): Promise<boolean> {
-    if (intent === undefined || packed === undefined) {
-      await this.#invalidate(key, remote, budget)
+    const stamps = standing && this.#parts.generations?.stampsOf(standing)
+    // Dropped while it was being saved, or unknown how it would be: what a reader could not believe is not stored.
+    const isOutdated = standing !== undefined && stamps === undefined
+    if (intent === undefined || packed === undefined || isOutdated) {
+      await invalidating.one(key, budget, news)
       return true
     }
     const times = economise(this.#timesOf(value), remote.account.economy())
-    const bytes = seal(packed, times)
+    const bytes = seal(packed, times, { version, stamps })
     const life = Math.max(1, Math.ceil(times.expiresAt - times.storedAt))
     try {
-      const message = this.#message(key, remote)
+      const message = invalidating.message(key, news)
       const outcome = await remote.commands.storeWrite(
         intent.keys,
         intent.token,
@@ -211,92 +259,32 @@ export class WriteThrough<V> {
         remote.channel,
         message,
         budget,
+        version,
       )
       if (outcome === 'refused') remote.gate.noteRefusal('oom', bytes.length)
       intent.stored = outcome === 'stored'
       if (intent.stored) this.#parts.observations.payloadBytes.observe(bytes.length)
       if (intent.stored) remote.account.stored(key, bytes.length, times.expiresAt)
       else remote.account.gone(key)
-      return outcome !== 'unlinked'
+      // The source has what is newer, and so has Redis.
+      if (outcome === 'superseded') intent.stored = true
+      return outcome === 'stored' || outcome === 'refused'
     } catch (error) {
-      this.#onFailure(key, remote, error)
+      invalidating.failed([key], error)
       return true
     }
   }
 
-  async #invalidate(key: string, remote: WriteRemote, budget: Budget): Promise<void> {
-    remote.account.gone(key)
-    const send = () => remote.commands.invalidate(this.#keysOf(key), remote.channel, this.#message(key, remote), budget)
-    try {
-      const outcome = remote.gate.refusesDeletions ? await remote.gate.run('essential', send) : await send()
-      if (outcome !== undefined) this.#remember(key, remote)
-    } catch (error) {
-      this.#onFailure(key, remote, error)
-    }
-  }
-
-  #onFailure(key: string, remote: WriteRemote, error: unknown): void {
-    const trouble = classify(error)
-    if (isRefusedWrite(trouble)) remote.gate.noteRefusal(trouble)
-    this.#remember(key, remote)
-  }
-
-  /** Redis did not take it: not to be believed for this key until it has. */
-  #remember(key: string, remote: WriteRemote): void {
-    const { policy } = this.#parts.settings
-    remote.pending.add(this.#parts.id, key, policy.ttl + Math.max(policy.staleIfError, policy.staleWhileRevalidate))
-  }
-
-  #keepLocally(key: string, value: V, inRedis: boolean): void {
-    const { keeper, settings } = this.#parts
-    keeper.keep(key, value, this.#timesOf(value), settings.policy, inRedis)
+  #keepLocally(key: string, value: V, inRedis: boolean, standing: Standing | undefined): void {
+    const { keeper, settings, generations } = this.#parts
+    if (standing !== undefined && generations?.stands(standing) === false) this.#parts.local?.delete(key)
+    else keeper.keep(key, value, this.#timesOf(value), settings.policy, inRedis, standing)
   }
 
   #timesOf(value: V) {
     const { settings, clock, random } = this.#parts
     return timesOf(value, this.#parts.observedLoadTime(), settings.policy.ttl, settings.policy, clock.now(), random)
   }
-
-  #keysOf(key: string): EntryKeys {
-    return { value: this.#parts.keys.value(key), lease: this.#parts.keys.lease(key) }
-  }
-
-  #message(key: string, remote: WriteRemote): string {
-    return invalidation(remote.sender, this.#parts.id, key)
-  }
 }
 
 const unlimited = { compressFrom: Number.POSITIVE_INFINITY, largest: Number.POSITIVE_INFINITY }
-
-/** A write that has announced itself and must be waited for. */
-class Intent {
-  readonly keys: EntryKeys
-  readonly token: string
-  stored = false
-  readonly #commands: RedisCommands
-  readonly #clock: Clock
-  readonly #until: number
-  #timer: unknown
-
-  constructor(commands: RedisCommands, clock: Clock, keys: EntryKeys, token: string) {
-    this.#commands = commands
-    this.#clock = clock
-    this.keys = keys
-    this.token = token
-    this.#until = clock.now() + longestRenewal
-    this.#schedule()
-  }
-
-  end(): void {
-    this.#clock.clearTimeout(this.#timer)
-  }
-
-  #schedule(): void {
-    // A save that never ends must not keep the loaders of its key away for ever.
-    if (this.#clock.now() >= this.#until) return
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#schedule()
-      this.#commands.renewLease(this.keys, this.token, intentTtl, this.#commands.budget()).catch(() => {})
-    }, renewEvery)
-  }
-}

@@ -1,0 +1,249 @@
+import { describe, expect, test } from 'vitest'
+import { FakeRedis } from '../testing-support/fake-redis.ts'
+import { SteppingClock } from '../testing-support/stepping-clock.ts'
+import { Generations, type GenerationsRemote } from './generations.ts'
+import { type GenerationsMessage, parseMessage } from './messages.ts'
+import { PendingInvalidations } from './pending-invalidations.ts'
+
+const redisKey = 'shop:{item}:g'
+const life = 60_000
+
+/** A Redis, and processes that hear of it when `hear` says so. */
+function open() {
+  const clock = new SteppingClock(0)
+  const published: GenerationsMessage[] = []
+  const redis = new FakeRedis(clock, (_, text) => {
+    const message = parseMessage(text)
+    if (message?.kind === 'generations') published.push(message)
+  })
+  const trouble = { takesNoWrites: false, asked: 0, answers: Promise.resolve() }
+  const write = async <T>(command: () => T): Promise<T> => {
+    if (trouble.takesNoWrites) throw new Error('READONLY')
+    return command()
+  }
+  const commands = {
+    budget: () => undefined,
+    readGenerations: async (...args: [string, string, string, string]) => {
+      trouble.asked += 1
+      const answer = redis.readGenerations(...args)
+      await trouble.answers
+      return answer
+    },
+    countGenerations: (...args: [string, string, string, string, number[]]) =>
+      write(() => redis.countGenerations(...args)),
+    replaceGenerations: (...args: [string, string, string, string]) => write(() => redis.replaceGenerations(...args)),
+  } as unknown as GenerationsRemote['commands']
+
+  function process(sender: string) {
+    const state = { channel: 'connected' as GenerationsRemote['channel'], changes: [] as boolean[], heard: 0 }
+    const pending: PendingInvalidations = new PendingInvalidations(clock, () => generations.replay())
+    const remote: GenerationsRemote = {
+      commands,
+      pending,
+      clock,
+      sender,
+      channelName: 'channel',
+      get channel() {
+        return state.channel
+      },
+    }
+    const generations = new Generations('item', redisKey, remote, { longestLife: life, checkEvery: 1_000 }, (isAll) =>
+      state.changes.push(isAll),
+    )
+    const hear = () => {
+      for (; state.heard < published.length; state.heard++)
+        generations.onMessage(published[state.heard] as GenerationsMessage)
+    }
+    const stamps = (...slots: number[]) => generations.stampsOf({ mark: generations.mark, slots })
+    return { generations, pending, state, hear, stamps }
+  }
+  return { clock, redis, trouble, process }
+}
+
+describe('generations', () => {
+  test('are believed while nothing changes, and asked for once', async () => {
+    const { trouble, process } = open()
+    const { generations, stamps } = process('A')
+    expect(generations.standingOf(Buffer.alloc(13))).toBeUndefined()
+    expect(await Promise.all([generations.ready(), generations.ready()])).toEqual([true, true])
+    expect(generations.ready()).toBe(true)
+    expect(trouble.asked).toBe(1)
+    expect(generations.standingOf(stamps(1, 2))).toMatchObject({ slots: [1, 2] })
+    expect(generations.standingOf(stamps())).toMatchObject({ slots: [] })
+  })
+
+  test('of a tag drop what has the tag, here at once and elsewhere with the message', async () => {
+    const { process } = open()
+    const [here, there] = [process('A'), process('B')]
+    await Promise.all([here.generations.ready(), there.generations.ready()])
+    const [tagged, other] = [here.stamps(1, 2), here.stamps(3)]
+    await here.generations.invalidate([2])
+    expect(here.generations.standingOf(tagged)).toBeUndefined()
+    expect(here.generations.standingOf(other)).toBeDefined()
+    expect(there.generations.standingOf(tagged)).toBeDefined()
+    there.hear()
+    expect(there.generations.standingOf(tagged)).toBeUndefined()
+    expect(there.generations.standingOf(other)).toBeDefined()
+    expect(there.generations.standingOf(here.stamps(1, 2))).toBeDefined()
+    expect(there.state.changes).toEqual([false])
+  })
+
+  test('of the namespace drop everything', async () => {
+    const { process } = open()
+    const [here, there] = [process('A'), process('B')]
+    await Promise.all([here.generations.ready(), there.generations.ready()])
+    const before = [here.stamps(1), here.stamps()]
+    await here.generations.clear()
+    there.hear()
+    for (const { generations } of [here, there]) {
+      expect(await generations.ready()).toBe(true)
+      for (const stamps of before) expect(generations.standingOf(stamps)).toBeUndefined()
+    }
+    expect(there.generations.standingOf(here.stamps(1))).toBeDefined()
+  })
+
+  test('that changed while a value was loaded keep it from being stored or kept', async () => {
+    const { process } = open()
+    const { generations } = process('A')
+    await generations.ready()
+    const [tagged, other] = [
+      { mark: generations.mark, slots: [1] },
+      { mark: generations.mark, slots: [2] },
+    ]
+    await generations.invalidate([1])
+    expect(generations.stands(tagged)).toBe(false)
+    expect(generations.stampsOf(tagged)).toBeUndefined()
+    expect(generations.stands(other)).toBe(true)
+    expect(generations.stampsOf(other)).toBeDefined()
+  })
+
+  test.each(['invalidate', 'clear'] as const)(
+    'that Redis was not told of (%s) are not believed until it is',
+    async (how) => {
+      const { clock, trouble, process } = open()
+      const { generations, pending, stamps } = process('A')
+      await generations.ready()
+      const before = stamps(1)
+      trouble.takesNoWrites = true
+      await (how === 'clear' ? generations.clear() : generations.invalidate([1]))
+      expect(pending.size).toBe(1)
+      expect(generations.standingOf(before)).toBeUndefined()
+      expect(stamps(1)).toBeUndefined()
+      await clock.advance(2_000)
+      expect(generations.standingOf(before)).toBeUndefined()
+      trouble.takesNoWrites = false
+      await clock.advance(6_000)
+      expect(pending.size).toBe(0)
+      expect(await generations.ready()).toBe(true)
+      expect(generations.standingOf(before)).toBeUndefined()
+      expect(stamps(1)).toBeDefined()
+    },
+  )
+
+  test('that are gone from Redis come back as others', async () => {
+    const { redis, process } = open()
+    const here = process('A')
+    await here.generations.ready()
+    const before = here.stamps(1)
+    redis.evict(redisKey)
+    const late = process('B')
+    await late.generations.ready()
+    expect(late.generations.standingOf(before)).toBeUndefined()
+    here.hear()
+    expect(await here.generations.ready()).toBe(true)
+    expect(here.generations.standingOf(before)).toBeUndefined()
+    expect(late.generations.standingOf(here.stamps(1))).toBeDefined()
+  })
+
+  test('are asked for again when a message may have been missed, and at each read while the channel is lost', async () => {
+    const { trouble, process } = open()
+    const [deaf, other] = [process('A'), process('B')]
+    await Promise.all([deaf.generations.ready(), other.generations.ready()])
+    const before = deaf.stamps(1)
+    await other.generations.invalidate([1])
+    deaf.generations.onDoubt()
+    expect(deaf.generations.standingOf(before)).toBeUndefined()
+    expect(await deaf.generations.ready()).toBe(true)
+    expect(deaf.generations.standingOf(before)).toBeUndefined()
+    expect(deaf.state.changes).toEqual([false])
+
+    deaf.state.channel = 'lost'
+    const asked = trouble.asked
+    await deaf.generations.ready()
+    await deaf.generations.ready()
+    expect(trouble.asked).toBe(asked + 2)
+  })
+
+  test('that Redis has older than they were known are given up altogether', async () => {
+    const { redis, process } = open()
+    const here = process('A')
+    await here.generations.ready()
+    const snapshot = Buffer.from(redis.get(redisKey) ?? '')
+    const before = here.stamps(1)
+    await here.generations.invalidate([1])
+    redis.set(redisKey, snapshot)
+    here.generations.onDoubt()
+    await here.generations.ready()
+    const late = process('B')
+    await late.generations.ready()
+    for (const { generations } of [here, late]) {
+      await generations.ready()
+      expect(generations.standingOf(before)).toBeUndefined()
+    }
+  })
+
+  test('told while the first answer is under way are not lost', async () => {
+    const { trouble, process } = open()
+    const [first, late, later] = [process('A'), process('B'), process('C')]
+    await first.generations.ready()
+    const before = first.stamps(1)
+    let answer = () => {}
+    const hold = () => {
+      trouble.answers = new Promise((resolve) => {
+        answer = resolve
+      })
+    }
+    hold()
+    const ready = late.generations.ready()
+    await first.generations.invalidate([1])
+    late.hear()
+    answer()
+    expect(await ready).toBe(true)
+    expect(late.generations.standingOf(before)).toBeUndefined()
+
+    hold()
+    const asking = later.generations.ready()
+    await first.generations.clear()
+    later.hear()
+    answer()
+    expect(await asking).toBe(false)
+    expect(await later.generations.ready()).toBe(true)
+    expect(later.generations.standingOf(before)).toBeUndefined()
+  })
+
+  test('drop what was kept in the process before they were known', async () => {
+    const { process } = open()
+    const [first, late] = [process('A'), process('B')]
+    await first.generations.ready()
+    const standing = { mark: late.generations.mark, slots: [1] }
+    expect(late.generations.stands(standing)).toBe(true)
+    await first.generations.clear()
+    late.hear()
+    expect(late.generations.stands(standing)).toBe(false)
+    expect(late.state.changes).toContain(true)
+  })
+
+  test('without a channel are as old as checkEvery at most', async () => {
+    const { clock, process } = open()
+    const [here, other] = [process('A'), process('B')]
+    here.state.channel = 'off'
+    await here.generations.ready()
+    await other.generations.ready()
+    const before = here.stamps(1)
+    await other.generations.invalidate([1])
+    expect(here.generations.ready()).toBe(true)
+    await clock.advance(1_000)
+    expect(await here.generations.ready()).toBe(true)
+    expect(here.generations.standingOf(before)).toBeUndefined()
+  })
+})

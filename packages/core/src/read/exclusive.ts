@@ -1,0 +1,90 @@
+import { sleep } from '../clock.ts'
+import { LeaseUnavailableError, UpdateTimeoutError } from '../errors.ts'
+import { Bulkhead } from './bulkhead.ts'
+import { acquireLease, type Lease, seenOf } from './lease.ts'
+import type { ReadParts } from './read-parts.ts'
+
+const defaultLeaseTtl = 2_000
+/** Calls of this process that wait for one key; the next is refused. */
+const longestQueue = 1_000
+// A message wakes those who wait; polling is for messages that get lost.
+const pollFrom = 60
+const pollTo = 250
+
+/** Lets one call at a time into a key: by a queue within the process, by a lease among the processes. */
+export class Exclusive<V> {
+  readonly #parts: ReadParts<V>
+  readonly #queues = new Map<string, Bulkhead>()
+
+  constructor(parts: ReadParts<V>) {
+    this.#parts = parts
+  }
+
+  /** @throws UpdateTimeoutError after `until`; SourceOverloadedError; LeaseUnavailableError unless `withoutLease` */
+  async enter(key: string, until: number, wait: number, withoutLease: boolean) {
+    const leaveQueue = await this.#enterQueue(key, until, wait)
+    try {
+      const lease = await this.#lease(key, until, wait, withoutLease)
+      return {
+        confirm: async () => lease === undefined || (await lease.confirm()),
+        leave: () => {
+          lease?.release().catch(() => {})
+          leaveQueue()
+        },
+      }
+    } catch (error) {
+      leaveQueue()
+      throw error
+    }
+  }
+
+  async #enterQueue(key: string, until: number, wait: number): Promise<() => void> {
+    const { clock, settings } = this.#parts
+    const queue = this.#queues.get(key) ?? new Bulkhead(1, longestQueue)
+    this.#queues.set(key, queue)
+    const controller = new AbortController()
+    const giveUp = () => controller.abort(new UpdateTimeoutError(settings.name, wait))
+    const timer = clock.setTimeout(giveUp, Math.max(0, until - clock.now()))
+    try {
+      const leave = await queue.enter(controller.signal)
+      return () => {
+        leave()
+        if (queue.running === 0 && this.#queues.get(key) === queue) this.#queues.delete(key)
+      }
+    } finally {
+      clock.clearTimeout(timer)
+    }
+  }
+
+  async #lease(key: string, until: number, wait: number, withoutLease: boolean): Promise<Lease | undefined> {
+    const { remote, clock, settings, keys, id } = this.#parts
+    if (remote === undefined) return undefined
+    const { lease } = settings.policy
+    const ttl = lease === false ? defaultLeaseTtl : lease.ttl
+    for (;;) {
+      const { commands } = remote
+      const nothing = seenOf(null)
+      const outcome = await acquireLease(
+        ...([remote, id, key, keys.update(key), ttl, nothing, true, commands.budget(), 'essential'] as const),
+      )
+      if (outcome.kind === 'acquired') return outcome.lease
+      if (outcome.kind === 'refused') {
+        if (withoutLease) return undefined
+        throw new LeaseUnavailableError(settings.name)
+      }
+      if (clock.now() >= until) throw new UpdateTimeoutError(settings.name, wait)
+      await this.#waitForOther(key, until)
+    }
+  }
+
+  async #waitForOther(key: string, until: number): Promise<void> {
+    const { clock, random, wakeups } = this.#parts
+    const pause = Math.max(0, Math.min(pollFrom + random() * (pollTo - pollFrom), until - clock.now()))
+    let forget = () => {}
+    const woken = new Promise<void>((resolve) => {
+      forget = wakeups.add(key, resolve)
+    })
+    await Promise.race([woken, sleep(clock, pause)])
+    forget()
+  }
+}

@@ -1,0 +1,204 @@
+import type { Budget } from './budget.ts'
+import type { EntryKeys, RedisCommands } from './commands.ts'
+import type { Script } from './scripts.ts'
+import * as scripts from './stream-scripts.ts'
+
+/** The one consumer group of a stream. */
+const group = 'flushers'
+
+export interface StreamKeys {
+  readonly stream: string
+  readonly waiting: string
+  readonly lock: string
+  readonly parked: string
+}
+
+/** One entry of a stream as it stands there. */
+export interface StreamEntry {
+  /** Also its sequence: microseconds, then `-0`. */
+  readonly id: string
+  readonly fields: ReadonlyMap<string, Buffer>
+}
+
+export interface Backlog {
+  readonly depth: number
+  /** Of the oldest entry, in milliseconds. */
+  readonly age: number
+}
+
+export type Taken =
+  /** Another process flushes; it has the lock for so many milliseconds more at most. */
+  | (Backlog & { readonly kind: 'held'; readonly lockedFor: number })
+  | (Backlog & { readonly kind: 'taken'; readonly entries: readonly StreamEntry[]; readonly takenOver: number })
+
+/** What is flushed of one value. */
+export interface Settled {
+  readonly value: string
+  readonly count: number
+  readonly sum: number
+}
+
+export interface Waiting {
+  readonly count: number
+  /** Of increments. */
+  readonly sum: number
+  /** How far the group has been handed out. */
+  readonly delivered: string
+  /** Whether some of what waits may be on its way to the source. */
+  readonly flushing: boolean
+}
+
+/** What of an append is the same for all operations of a namespace. */
+export interface AppendSettings {
+  readonly schemaVersion: number
+  readonly mostWaiting: number
+  /** Who is to be told; none where nobody keeps values locally. */
+  readonly channel: string | undefined
+}
+
+/** One operation on its way into a stream. */
+export interface Append {
+  readonly id: string
+  readonly key: string
+  /** The value's key in Redis. */
+  readonly value: string
+  readonly message: string
+}
+
+export interface AppendIncrement extends Append {
+  readonly by: number
+}
+
+/** What write-behind asks of Redis. Nothing blocks there, so the connections for data do. */
+export class StreamCommands {
+  readonly #commands: RedisCommands
+
+  constructor(commands: RedisCommands) {
+    this.#commands = commands
+  }
+
+  /** Operations on one stream. The numbers after them, each where it was cached; undefined where as many entries wait as may. */
+  async appendIncrements(
+    keys: StreamKeys,
+    { mostWaiting, schemaVersion, channel }: AppendSettings,
+    all: readonly AppendIncrement[],
+  ): Promise<(number | undefined)[] | undefined> {
+    const names = [keys.stream, keys.waiting]
+    const args: (string | number)[] = [mostWaiting, schemaVersion, channel ?? '']
+    for (const { id, key, value, by, message } of all) {
+      this.#commands.noteWrite(value)
+      names.push(value)
+      args.push(id, key, by, message)
+    }
+    const [taken, ...values] = (await this.#run(scripts.appendIncrements, names, args)) as [number, ...Buffer[]]
+    if (taken === 0) return undefined
+    return values.map((text) => (text.length === 0 ? undefined : Number(text.toString())))
+  }
+
+  /** False where as many entries wait as may. */
+  async appendValue(
+    keys: StreamKeys,
+    { mostWaiting, schemaVersion, channel }: AppendSettings,
+    { id, key, value, message }: Append,
+    lease: string,
+    entry: Buffer,
+    sequence: number | undefined,
+  ): Promise<boolean> {
+    this.#commands.noteWrite(value)
+    const names = [value, keys.stream, keys.waiting, lease]
+    const args = [id, key, entry, mostWaiting, schemaVersion, channel ?? '', message, sequence ?? '']
+    const [taken] = (await this.#run(scripts.appendValue, names, args)) as [number]
+    return taken === 1
+  }
+
+  /** Takes the lock and up to `most` entries: first what is not acknowledged, whoever took it, then what is new. */
+  async take(keys: StreamKeys, consumer: string, lockTtl: number, most: number): Promise<Taken> {
+    const args = [group, consumer, lockTtl, most]
+    const reply = (await this.#run(scripts.take, [keys.stream, keys.lock, keys.waiting], args)) as [
+      ...[number, number, number, number],
+      [Buffer, Buffer[]][]?,
+    ]
+    const [kind, depth, age, fourth, entries] = reply
+    if (kind === 0) return { kind: 'held', depth, age, lockedFor: fourth }
+    return { kind: 'taken', depth, age, takenOver: fourth, entries: (entries ?? []).map(toEntry) }
+  }
+
+  /** False where the lock is lost. */
+  async renewLock({ lock }: StreamKeys, consumer: string, lockTtl: number): Promise<boolean> {
+    return (await this.#run(scripts.renewLock, [lock], [consumer, lockTtl])) === 1
+  }
+
+  /** False where the lock is lost, and with it the right to say what is flushed. */
+  async acknowledge(
+    keys: StreamKeys,
+    consumer: string,
+    ids: readonly string[],
+    values: readonly Settled[],
+    dropValues: boolean,
+  ): Promise<boolean> {
+    const names = [keys.stream, keys.lock, keys.waiting, ...values.map(({ value }) => value)]
+    const args = [group, consumer, dropValues ? '1' : '0', ...values.flatMap(({ count, sum }) => [count, sum]), ...ids]
+    return (await this.#run(scripts.acknowledge, names, args)) === 1
+  }
+
+  /** How many of those parked before gave way; undefined where the lock is lost. */
+  async park(
+    keys: StreamKeys,
+    consumer: string,
+    ids: readonly string[],
+    { value, sum }: Settled,
+    reason: string,
+    mostParked: number,
+  ): Promise<number | undefined> {
+    const names = [keys.stream, keys.lock, keys.waiting, keys.parked, value]
+    const gaveWay = await this.#run(scripts.park, names, [group, consumer, mostParked, reason, sum, ...ids])
+    return typeof gaveWay === 'number' && gaveWay >= 0 ? gaveWay : undefined
+  }
+
+  async releaseLock({ stream, lock }: StreamKeys, consumer: string): Promise<void> {
+    await this.#run(scripts.releaseLock, [stream, lock], [group, consumer])
+  }
+
+  async look({ stream, waiting }: StreamKeys, value: string, budget: Budget): Promise<Waiting> {
+    const reply = await this.#run(scripts.lookAtWaiting, [stream, waiting], [group, value], budget)
+    const [count, sum, delivered, flushing] = reply as [Buffer, Buffer, Buffer, number]
+    return { count: Number(count), sum: Number(sum), delivered: delivered.toString(), flushing: flushing === 1 }
+  }
+
+  /** False where the lease is lost, or something was flushed since the source was read. */
+  async storeCounter(
+    entryKeys: EntryKeys,
+    keys: StreamKeys,
+    seen: Pick<Waiting, 'delivered' | 'sum'>,
+    [token, entry, ttl, channel, wake]: readonly [string, Buffer, number, string, string],
+    budget: Budget,
+  ): Promise<boolean> {
+    const names = [entryKeys.value, entryKeys.lease, keys.stream, keys.waiting]
+    const args = [token, entry, ttl, channel, wake, group, seen.delivered, seen.sum]
+    return (await this.#run(scripts.storeCounter, names, args, budget)) === 1
+  }
+
+  /** The eviction policy in force; `noeviction` where there is no limit. Undefined where Redis does not tell. */
+  async evictionPolicy(): Promise<string | undefined> {
+    const info = await this.#commands.memoryInfo()
+    if (/^maxmemory:0\r?$/m.test(info)) return 'noeviction'
+    return /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
+  }
+
+  #run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+    budget = this.#commands.budget(),
+  ): Promise<unknown> {
+    return this.#commands.writeByScript(script, keys, args, budget)
+  }
+}
+
+function toEntry([id, flat]: [Buffer, Buffer[]]): StreamEntry {
+  const fields = new Map<string, Buffer>()
+  for (let index = 0; index + 1 < flat.length; index += 2) {
+    fields.set(String(flat[index]), flat[index + 1] as Buffer)
+  }
+  return { id: id.toString(), fields }
+}

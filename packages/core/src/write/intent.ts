@@ -1,0 +1,40 @@
+import type { Clock } from '../clock.ts'
+import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
+
+// As a lease: renewed while the save runs, so that a killed writer blocks the loaders of its key for 2 s at most.
+export const intentTtl = 2_000
+const renewEvery = 600
+const longestRenewal = 30_000
+
+/** A write that has announced itself and must be waited for. */
+export class Intent {
+  readonly keys: EntryKeys
+  readonly token: string
+  stored = false
+  readonly #commands: RedisCommands
+  readonly #clock: Clock
+  readonly #until: number
+  #timer: unknown
+
+  constructor(commands: RedisCommands, clock: Clock, keys: EntryKeys, token: string) {
+    this.#commands = commands
+    this.#clock = clock
+    this.keys = keys
+    this.token = token
+    this.#until = clock.now() + longestRenewal
+    this.#schedule()
+  }
+
+  end(): void {
+    this.#clock.clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    // A save that never ends must not keep the loaders of its key away for ever.
+    if (this.#clock.now() >= this.#until) return
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#schedule()
+      this.#commands.renewLease(this.keys, this.token, intentTtl, this.#commands.budget()).catch(() => {})
+    }, renewEvery)
+  }
+}

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest'
+import { PartialWriteError } from '../errors.ts'
+import { deleteMany, setMany } from './many.ts'
+import type { WriteCall } from './write-through.ts'
+
+const entries = (count: number) => Array.from({ length: count }, (_, index) => [`key-${index}`, index] as const)
+
+/** Writes that are slow, and fail for some keys. */
+function open(failing: readonly string[] = []) {
+  const seen = { saved: [] as string[], told: [] as number[], deleted: [] as number[], running: 0, peak: 0 }
+  return {
+    seen,
+    writing: {
+      async set(key: string, _: number, { news }: WriteCall) {
+        seen.running += 1
+        seen.peak = Math.max(seen.peak, seen.running)
+        await new Promise(setImmediate)
+        seen.running -= 1
+        news?.push(key)
+        if (failing.includes(key)) throw new Error(`no ${key}`)
+        seen.saved.push(key)
+      },
+      tell: async (keys: readonly string[]) => void seen.told.push(keys.length),
+      deleteMany: async (keys: readonly string[]) => void seen.deleted.push(keys.length),
+    },
+  }
+}
+
+describe('many writes', () => {
+  test('run 16 at a time, and are told of a hundred at a time', async () => {
+    const { seen, writing } = open()
+    await setMany(writing, entries(250), undefined)
+    expect(seen).toMatchObject({ peak: 16, told: [100, 100, 50] })
+    expect(seen.saved).toHaveLength(250)
+  })
+
+  test('tell which have failed, when all the others are written', async () => {
+    const { seen, writing } = open(['key-3', 'key-120'])
+    const failure = await setMany(writing, entries(150), undefined).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(PartialWriteError)
+    const { failed, message } = failure as PartialWriteError
+    expect([...failed].map(([key, error]) => [key, String(error)])).toEqual([
+      ['key-3', 'Error: no key-3'],
+      ['key-120', 'Error: no key-120'],
+    ])
+    expect(message).toContain('2 of 150')
+    expect(message).not.toContain('key-3')
+    expect(seen.saved).toHaveLength(148)
+    expect(seen.told).toEqual([100, 50])
+  })
+
+  test('end at the signal, and tell what was not written', async () => {
+    const { seen, writing } = open()
+    const controller = new AbortController()
+    const writes = setMany(writing, entries(40), controller.signal)
+    controller.abort()
+    await expect(writes).rejects.toMatchObject({ failed: expect.objectContaining({ size: 24 }) })
+    expect(seen.saved).toHaveLength(16)
+  })
+
+  test('delete a hundred at a time', async () => {
+    const { seen, writing } = open()
+    const keys = entries(250).map(([key]) => key)
+    await deleteMany(writing, keys)
+    expect(seen.deleted).toEqual([100, 100, 50])
+  })
+})

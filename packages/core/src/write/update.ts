@@ -1,0 +1,57 @@
+import { UpdateConflictError, UpdateTimeoutError } from '../errors.ts'
+import type { WriteCall } from './write-through.ts'
+
+/** The right to update a key while nobody else does. */
+export interface Turn {
+  /** Whether it is still held, as far as Redis knows. */
+  confirm(): Promise<boolean>
+  leave(): void
+}
+
+export interface UpdateParts<V> {
+  readonly name: string
+  now(): number
+  /** @throws UpdateTimeoutError, SourceOverloadedError, LeaseUnavailableError */
+  enter(key: string, until: number, wait: number, withoutLease: boolean): Promise<Turn>
+  /** The value in the source. */
+  read(key: string): Promise<V | undefined>
+  write(key: string, value: V, call: WriteCall): Promise<void>
+}
+
+export interface UpdateCall {
+  /** Milliseconds. */
+  readonly wait: number
+  readonly withoutLease: boolean
+  readonly signal: AbortSignal | undefined
+}
+
+/** Read, change, write, with nobody in between: one process and one call at a time holds the key's update lease. */
+export async function update<V>(
+  parts: UpdateParts<V>,
+  key: string,
+  change: (value: V | undefined) => Promise<V | undefined> | V | undefined,
+  { wait, withoutLease, signal }: UpdateCall,
+): Promise<V | undefined> {
+  const until = parts.now() + wait
+  let conflict: unknown
+  do {
+    const turn = await parts.enter(key, until, wait, withoutLease)
+    try {
+      signal?.throwIfAborted()
+      const value = await parts.read(key)
+      const changed = await change(value)
+      if (changed === undefined) return value
+      // A lease can be evicted like any key: whoever took it since may have read what this is about to replace.
+      if (await turn.confirm()) {
+        await parts.write(key, changed, { signal, replaces: value })
+        return changed
+      }
+    } catch (error) {
+      if (!(error instanceof UpdateConflictError)) throw error
+      conflict = error
+    } finally {
+      turn.leave()
+    }
+  } while (parts.now() < until)
+  throw conflict ?? new UpdateTimeoutError(parts.name, wait)
+}
