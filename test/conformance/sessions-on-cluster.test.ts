@@ -72,7 +72,7 @@ describe.each(['express', 'fastify'])('two processes on %s', (framework) => {
 })
 
 test('all, length and clear of the store see the sessions of every node', async () => {
-  const sessions = createSessions({ name: 'bulk', redis: { cluster: cluster.urls } })
+  const sessions = createSessions({ name: 'bulk', redis: { cluster: cluster.urls }, commandTimeout: 5_000 })
   try {
     await until(() => sessions.health().redis.status === 'ready', 'connected')
     const onExpress = new ExpressStore(sessions)
