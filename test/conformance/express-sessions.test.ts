@@ -8,7 +8,9 @@ import { until } from '../support/until.ts'
 
 const worker = new URL('../support/session-service.express.ts', import.meta.url)
 const versions = [5, 4] as const
-const start = (options: SessionServiceOptions): Promise<SessionService> => startSessionService(worker, options)
+// Deadlines are shown in test/incidents, where a machine does nothing else.
+const start = (options: SessionServiceOptions): Promise<SessionService> =>
+  startSessionService(worker, { commandTimeout: 5_000, ...options })
 
 describe.each(versions)('on Express %i', (express) => {
   test('two requests that change different things both keep them, where merging was asked for', async () => {

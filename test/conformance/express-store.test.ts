@@ -28,7 +28,7 @@ beforeAll(async () => {
   redis = await startRedisServer()
   operator = new Redis(redis.url)
   operator.on('error', () => {})
-  sessions = createSessions({ name: 'store', redis: redis.url, lossGrace: 0 })
+  sessions = createSessions({ name: 'store', redis: redis.url, lossGrace: 0, commandTimeout: 5_000 })
   await until(() => sessions.health().redis.status === 'ready', 'the sessions are connected')
 })
 

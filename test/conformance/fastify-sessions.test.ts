@@ -6,7 +6,9 @@ import { Visitor } from '../support/session-visitor.ts'
 import { until } from '../support/until.ts'
 
 const worker = new URL('../support/session-service.fastify.ts', import.meta.url)
-const start = (options: SessionServiceOptions): Promise<SessionService> => startSessionService(worker, options)
+// Deadlines are shown in test/incidents, where a machine does nothing else.
+const start = (options: SessionServiceOptions): Promise<SessionService> =>
+  startSessionService(worker, { commandTimeout: 5_000, ...options })
 
 describe('with Redis well', () => {
   let redis: RedisServer
