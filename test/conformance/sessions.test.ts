@@ -333,6 +333,18 @@ describe.each(shapes)('sessions in Redis, %s', (shape) => {
     await until(async () => (await sessions.ofUser('ada')).length === 1, 'the entry is back')
   })
 
+  test('an index entry that is past its cap leaves when another session of its user is touched', async () => {
+    const sessions = open({ touchAfter: 0, absoluteTimeout: '5m' })
+    const from = await sessions.save('a', {}, { user: 'ada' })
+    const [index] = await keysOf(`${sessions.name}:{user:*`)
+    if (index === undefined) throw new Error('there is no index')
+    const node = await nodeOf(index)
+    await node.zadd(index, Date.now() - 301_000, 'past-its-cap')
+    await sessions.touch('a', from)
+    await until(async () => (await node.zscore(index, 'past-its-cap')) === null, 'the entry has left')
+    expect(await node.zcard(index)).toBe(1)
+  })
+
   test('the index ends with the cap of the sessions in it', async () => {
     const sessions = open({ absoluteTimeout: '5m' })
     await sessions.save('a', {}, { user: 'ada' })

@@ -93,8 +93,9 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 `)
 
-/** KEYS index; ARGV handle, createdAt, ttl. Puts back an entry that Redis has evicted; writes nothing where it stands. */
+/** KEYS index; ARGV handle, createdAt, ttl, cutoff. Puts back an entry that Redis has evicted; adds nothing where it stands. */
 export const relistSession: Script = script(`
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[4])
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])

@@ -13,7 +13,7 @@ const mostAtOnce = 500
 
 /**
  * The sessions of each user, as a sorted set by creation. It lives as long as a session may at most, entries from before
- * that leave with the next login, and what it lost is put back when its session is next touched.
+ * that leave with the next login, listing or touch, and what it lost is put back when its session is next touched.
  */
 export class UserIndex {
   readonly #commands: SessionCommands
@@ -72,7 +72,7 @@ export class UserIndex {
   /** Redis may have evicted the entry; the session lives on, and must not escape its index. Nobody waits for this. */
   relist(user: string, handle: string, createdAt: number): void {
     if (!this.#commands.link.gate.open) return
-    const args = [handle, createdAt, Math.ceil(this.#absoluteTimeout)]
+    const args = [handle, createdAt, Math.ceil(this.#absoluteTimeout), this.#cutoff]
     void this.#commands
       .write(scripts.relistSession, [this.#keys.index(user)], args, this.#commands.ownBudget())
       .catch(() => {})
