@@ -2,6 +2,7 @@ import { get as httpGet } from 'node:http'
 import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { ErrorRequestHandler, Express, Response as ExpressResponse, Request } from 'express'
+import fc from 'fast-check'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { FakeSessions } from './fake-sessions.fixture.ts'
 import { isDegraded } from './login.ts'
@@ -465,5 +466,39 @@ describe.each(expressVersions)('plimsollSession on Express %i', (_version, creat
     expect(plain).toMatch(/HttpOnly; SameSite=Lax$/)
     const secure = (await fetch(url, { headers: { 'x-forwarded-proto': 'https' } })).headers.getSetCookie()[0]
     expect(secure).toMatch(/Secure/)
+  })
+
+  test('a changed session gets its cookie, whatever is stored as one', async () => {
+    app.get('/', (req, res) => {
+      held(req)['visits'] = Math.random()
+      res.json({})
+    })
+    const errors: unknown[] = []
+    const failed: ErrorRequestHandler = (error, _req, _res, _next) => void errors.push(error)
+    app.use(failed)
+    const url = await serve(app)
+    const visitor = await returning(url)
+    const [id = ''] = sessions.kept.keys()
+    const attributes = ['path', 'domain', 'sameSite', 'secure', 'httpOnly', 'partitioned', 'priority', 'originalMaxAge']
+    const value = fc.oneof(fc.jsonValue(), fc.string(), fc.constantFrom('/a<b', 'a-.b', '-a', 'auto', 'Lax', 1e300))
+    const anyOf = fc.dictionary(fc.constantFrom(...attributes), value)
+    // Without a lifetime it ends with the browser, and is not sent again.
+    const cookie = fc.oneof(
+      fc.jsonValue(),
+      anyOf.map((some) => ({ originalMaxAge: 60_000, ...some })),
+    )
+    await fc.assert(
+      fc.asyncProperty(cookie, async (stored) => {
+        errors.length = 0
+        sessions.kept.set(id, {
+          json: JSON.stringify({ cookie: stored }),
+          user: undefined,
+          expiresAt: Date.now() + 60_000,
+        })
+        expect((await fetch(url, visitor)).status).toBe(200)
+        // express-session tells of a cookie that it could not write when the reply is on its way.
+        expect(errors).toEqual([])
+      }),
+    )
   })
 })

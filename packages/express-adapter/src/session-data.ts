@@ -1,8 +1,5 @@
-import type { SessionData, StoredSession } from '@plimsoll/core/session'
+import { type SessionData, type StoredSession, writableAttributes } from '@plimsoll/core/session'
 import type session from 'express-session'
-
-/** What express-session keeps of a cookie beside its end. */
-type StoredCookie = Record<string, unknown> & { readonly originalMaxAge: number | null }
 
 /**
  * What is stored of a session. The end of its life is left out of the cookie: Redis knows it better, and without it a
@@ -17,16 +14,11 @@ export function dataOf(held: object): SessionData {
 
 /** What `store.get` answers: as express-session's MemoryStore would have kept it, times as text. */
 export function sessionOf(stored: StoredSession): session.SessionData {
-  const cookie = cookieOf(stored.data['cookie'])
-  const expires = cookie.originalMaxAge === null ? null : new Date(stored.expiresAt).toISOString()
-  return { ...stored.data, cookie: { ...cookie, expires } } as unknown as session.SessionData
-}
-
-/** What Redis holds may be anybody's: express-session would throw at a cookie that is no object. */
-function cookieOf(value: unknown): StoredCookie {
-  const cookie = typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {}
-  const { originalMaxAge, maxAge: _, ...attributes } = cookie as Record<string, unknown>
-  return { path: '/', httpOnly: true, ...attributes, originalMaxAge: numberOrNull(originalMaxAge) }
+  // What Redis holds may be anybody's: express-session would throw at a cookie that is no object.
+  const { originalMaxAge = null, ...attributes } = writableAttributes(stored.data['cookie']) ?? {}
+  const expires = originalMaxAge === null ? null : new Date(stored.expiresAt).toISOString()
+  const cookie = { path: '/', httpOnly: true, ...attributes, originalMaxAge, expires }
+  return { ...stored.data, cookie } as unknown as session.SessionData
 }
 
 /** How long a session is to live, in milliseconds; undefined where its cookie ends with the browser. */

@@ -9,6 +9,7 @@ export {
   TooManySessionsError,
 } from '../errors.ts'
 export type { BackedSession, SessionBacking } from './backing.ts'
+export { writableAttributes } from './cookie-attributes.ts'
 export { createSessions } from './create-sessions.ts'
 export type { StoredSession } from './handouts.ts'
 export {
