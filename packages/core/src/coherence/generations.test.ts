@@ -233,6 +233,19 @@ describe('generations', () => {
     expect(late.state.changes).toContain(true)
   })
 
+  test('drop what was loaded before they were known, though the first answer knows of the change already', async () => {
+    const { process } = open()
+    const [first, late, idle] = [process('A'), process('B'), process('C')]
+    const standing = { mark: late.generations.mark, slots: [1] }
+    await first.generations.invalidate([1])
+    for (const { generations } of [late, idle]) await generations.ready()
+    late.hear()
+
+    expect(late.generations.stands(standing)).toBe(false)
+    expect(late.state.changes).toEqual([true])
+    expect(idle.state.changes).toEqual([])
+  })
+
   test('without a channel are as old as checkEvery at most', async () => {
     const { clock, process } = open()
     const [here, other] = [process('A'), process('B')]

@@ -42,6 +42,8 @@ export class Generations {
   readonly #untold = new Map<number | 'all', object>()
   readonly #changedAt = new Map<number, number>()
   #changes = 0
+  /** A load began before anything was known of Redis: what it finds has nothing to be compared with. */
+  #isUnknownLoaded = false
   #allChangedAt = 0
   #knownUntil = Number.NEGATIVE_INFINITY
   #doubts = 0
@@ -70,6 +72,7 @@ export class Generations {
 
   /** Before the source is asked: what changes from now on may not be in its answer. */
   get mark(): number {
+    this.#isUnknownLoaded ||= this.#table.identity === ''
     return this.#changes
   }
 
@@ -236,9 +239,8 @@ export class Generations {
     if (heard.length > 0 && heard.at(-1)?.identity !== identity) return false
     this.#table.replace(identity)
     for (const [slot, count] of counts) this.#table.set(slot, count)
-    // What was loaded before the first answer has nothing to be compared with.
-    this.#changes += 1
-    this.#allChangedAt = this.#changes
+    // Else whoever reads for the first time would have to forget what he is reading.
+    if (this.#isUnknownLoaded) this.#changeAll()
     for (const message of heard) if (message.identity === identity) this.#heed(message.counts)
     return true
   }
