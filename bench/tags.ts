@@ -2,7 +2,7 @@ import { createCache, type Namespace } from '@plimsoll/core'
 import { startRedisServer } from '../test/support/redis-server.ts'
 import { median } from './load/statistics.ts'
 
-// What tags, generations and versions cost, in turns beside a namespace without them: npx tsx bench/tags.ts
+// What tags, generations and versions cost, in turns beside a namespace without them: npx tsx bench/tags.ts (ONLY=Redis, ROUNDS=31)
 
 const rounds = Number(process.env['ROUNDS'] ?? 15)
 const keys = Array.from({ length: 500 }, (_, index) => `key-${index}`)
@@ -34,6 +34,7 @@ async function rate(count: number, inFlight: number, run: (key: string) => Promi
 }
 
 type Items = Namespace<typeof value>
+const only = process.env['ONLY']
 const measures: [string, ReturnType<typeof open>, (items: Items) => Promise<number>][] = [
   ['local hit', open(near), (items) => rate(200_000, 1, (key) => items.get(key))],
   ['Redis hit, 64 in flight', open(far), (items) => rate(10_000, 64, (key) => items.get(key))],
@@ -45,6 +46,7 @@ const measures: [string, ReturnType<typeof open>, (items: Items) => Promise<numb
 ]
 
 for (const [what, namespaces, measure] of measures) {
+  if (only && !what.includes(only)) continue
   const seen = new Map<string, number[]>()
   for (const [, items] of namespaces) for (const key of keys) await items.get(key)
   for (const [, items] of namespaces) await measure(items)

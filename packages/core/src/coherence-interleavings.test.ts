@@ -79,18 +79,18 @@ class Trial {
     const entry = await this.#codec.decode(bytes)
     if (typeof entry === 'string') throw new Error(`Redis holds what nobody can read: ${entry}`)
     // What nobody believes may be as old as it likes.
-    const isBelieved = entry.stamps === undefined || this.#isCurrent(entry.stamps)
+    const isBelieved = entry.stampsAt === 0 || this.#isCurrent(bytes, entry.stampsAt)
     return isBelieved ? { row: entry.value } : undefined
   }
 
-  #isCurrent(stamps: Buffer): boolean {
+  #isCurrent(bytes: Buffer, stampsAt: number): boolean {
     const held = this.world.redis.get(keys.generations)
     if (held === null) return false
     const table = new GenerationTable()
     const { identity, counts } = parseGenerations(held)
     table.replace(identity)
     for (const [slot, count] of counts) table.set(slot, count)
-    return table.slotsOf(stamps) !== undefined
+    return table.isCurrent(bytes, stampsAt)
   }
 
   async answerOf(process: SimulatedProcess): Promise<Row> {

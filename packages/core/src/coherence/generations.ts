@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { Standing } from '../local/local-tier.ts'
 import type { RedisCommands } from '../redis/commands.ts'
-import { GenerationTable, parseCounted, parseGenerations } from './generation-table.ts'
+import { GenerationTable, parseCounted, parseGenerations, stampedSlots } from './generation-table.ts'
 import { type GenerationsMessage, generationsHead } from './messages.ts'
 import { type PendingInvalidations, wholeNamespace } from './pending-invalidations.ts'
 
@@ -82,12 +82,15 @@ export class Generations {
     return slots.every((slot) => (this.#changedAt.get(slot) ?? 0) <= mark)
   }
 
-  /** How an entry in Redis stands, or undefined where it is not to be believed. */
-  standingOf(stamps: Buffer | undefined): Standing | undefined {
-    if (stamps === undefined || !this.#known) return undefined
-    const slots = this.#table.slotsOf(stamps)
-    if (slots === undefined || (this.#untold.size > 0 && this.#isUntold(slots))) return undefined
-    return { mark: this.#changes, slots }
+  /** Whether an entry in Redis is to be believed, by the stamps in its bytes from `at` on. */
+  believes(bytes: Buffer, at: number): boolean {
+    if (at === 0 || !this.#known || !this.#table.isCurrent(bytes, at)) return false
+    return this.#untold.size === 0 || !this.#isUntold(stampedSlots(bytes, at))
+  }
+
+  /** By what an entry that is believed now may be kept. */
+  standingOf(bytes: Buffer, at: number): Standing {
+    return { mark: this.#changes, slots: stampedSlots(bytes, at) }
   }
 
   /** What an entry is stored with; undefined where it is not to be stored. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { InvalidArgumentError, InvalidOptionsError } from '../errors.ts'
 import { openLocalCache } from '../testing-support/local-cache.ts'
 import { settle } from '../testing-support/stepping-clock.ts'
-import { GenerationTable, slotOf, slots } from './generation-table.ts'
+import { GenerationTable, slotOf, slots, stampedSlots } from './generation-table.ts'
 import { slotsOf } from './tags.ts'
 
 describe('tags', () => {
@@ -32,13 +32,15 @@ describe('tags', () => {
     table.replace('identity1234')
     table.set(slots - 1, 2 ** 32 - 1)
     const stamps = table.stampsOf([3, slots - 1])
-    expect(table.slotsOf(stamps)).toEqual([3, slots - 1])
+    expect(stampedSlots(stamps, 0)).toEqual([3, slots - 1])
+    expect(stampedSlots(table.stampsOf([]), 0)).toEqual([])
+    expect(table.isCurrent(stamps, 0)).toBe(true)
     table.set(3, 1)
-    expect(table.slotsOf(stamps)).toBeUndefined()
-    expect(table.slotsOf(table.stampsOf([]))).toEqual([])
+    expect(table.isCurrent(stamps, 0)).toBe(false)
+    expect(table.isCurrent(table.stampsOf([]), 0)).toBe(true)
     table.replace('identity5678')
-    expect(table.slotsOf(table.stampsOf([3]))).toEqual([3])
-    expect(table.slotsOf(stamps)).toBeUndefined()
+    expect(table.isCurrent(Buffer.concat([Buffer.from('before'), table.stampsOf([3])]), 6)).toBe(true)
+    expect(table.isCurrent(stamps, 0)).toBe(false)
   })
 })
 

@@ -50,7 +50,7 @@ describe('the codec', () => {
           fc.pre(!JSON.stringify(value).includes('__proto__'))
           const same = JSON.parse(JSON.stringify(value))
           for (const codec of [plain, deflating]) {
-            expect(await codec.decode(await bytesOf(codec, same))).toEqual({ value: same, ...times })
+            expect(await codec.decode(await bytesOf(codec, same))).toEqual({ value: same, ...times, stampsAt: 0 })
           }
         }),
         { numRuns: 60 },
@@ -59,8 +59,8 @@ describe('the codec', () => {
 
     test('keeps "the source has none" apart from null', async () => {
       const codec = codecOf<unknown>({ serializer })
-      expect(await codec.decode(await bytesOf(codec, undefined))).toEqual({ value: undefined, ...times })
-      expect(await codec.decode(await bytesOf(codec, null))).toEqual({ value: null, ...times })
+      expect(await codec.decode(await bytesOf(codec, undefined))).toEqual({ value: undefined, ...times, stampsAt: 0 })
+      expect(await codec.decode(await bytesOf(codec, null))).toEqual({ value: null, ...times, stampsAt: 0 })
     })
 
     test('finds the value behind a version and stamps, and takes what has no stamps, or needs none, for a miss', async () => {
@@ -73,8 +73,8 @@ describe('the codec', () => {
       const packed = (await plain?.pack('value')) as Packed
       expect(await stamped?.decode(seal(packed, times, marks))).toEqual({
         value: 'value',
-        stamps: marks.stamps,
         ...times,
+        stampsAt: headerBytes + 1 + marks.version.length,
       })
       expect(await plain?.decode(seal(packed, times, marks))).toBe('unknown-version')
       expect(await stamped?.decode(seal(packed, times))).toBe('unknown-version')
@@ -104,7 +104,7 @@ describe('the codec', () => {
             const found = await codec.decode(altered)
             if (typeof found === 'string') expect(reasons).toContain(found)
             else {
-              const fields = ['expiresAt', 'freshUntil', 'loadTime', 'stamps', 'storedAt', 'value']
+              const fields = ['expiresAt', 'freshUntil', 'loadTime', 'stampsAt', 'storedAt', 'value']
               expect(Object.keys(found).sort()).toEqual(fields)
             }
           }),

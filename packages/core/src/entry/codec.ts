@@ -8,8 +8,8 @@ import { chooseSerializer } from './serializer.ts'
 /** A stored value with its times. `value` is undefined where the source has none. */
 export interface Entry<V> extends Times {
   readonly value: V | undefined
-  /** By which generations of its namespace and tags it may be believed, where those have any. */
-  readonly stamps: Buffer | undefined
+  /** Where in its bytes stands by which generations it may be believed; 0 where it may by its key alone. */
+  readonly stampsAt: number
 }
 
 /** A value as bytes, before its times are known. */
@@ -107,11 +107,11 @@ export function createCodec<V>(
     decode(bytes) {
       const envelope = unwrap(bytes)
       if (typeof envelope === 'string') return envelope
-      const { storedAt, freshUntil, expiresAt, loadTime, stamps } = envelope
+      const { storedAt, freshUntil, expiresAt, loadTime, stampsAt } = envelope
       // Of another release of the service, which has no say in what this one drops, or the other way round.
-      if ((stamps !== undefined) !== isStamped) return 'unknown-version'
+      if (stampsAt > 0 !== isStamped) return 'unknown-version'
       if ((envelope.flags & flags.none) !== 0) {
-        return { value: undefined, storedAt, freshUntil, expiresAt, loadTime, stamps }
+        return { value: undefined, storedAt, freshUntil, expiresAt, loadTime, stampsAt }
       }
       const parsed = parse(envelope, bytes)
       if (typeof parsed === 'string') return parsed
@@ -120,12 +120,12 @@ export function createCodec<V>(
         return validated.then((outcome) =>
           typeof outcome === 'string'
             ? outcome
-            : { value: outcome.value, storedAt, freshUntil, expiresAt, loadTime, stamps },
+            : { value: outcome.value, storedAt, freshUntil, expiresAt, loadTime, stampsAt },
         )
       }
       return typeof validated === 'string'
         ? validated
-        : { value: validated.value, storedAt, freshUntil, expiresAt, loadTime, stamps }
+        : { value: validated.value, storedAt, freshUntil, expiresAt, loadTime, stampsAt }
     },
     roundTrip: async (value) => await validate(serializer.deserialize(asBuffer(serializer.serialize(value)))),
   }

@@ -44,7 +44,8 @@ export interface Envelope extends Times {
   readonly rawBytes: number
   /** Where the value begins. */
   readonly start: number
-  readonly stamps: Buffer | undefined
+  /** Where the stamps begin; 0 where there are none. A number, for a hit in Redis is to make no buffer for them. */
+  readonly stampsAt: number
 }
 
 /** What a value is ordered and dropped by, besides its times. */
@@ -94,9 +95,10 @@ export function unwrap(bytes: Buffer): Envelope | Unreadable {
   const expiresAt = bytes.readDoubleBE(12)
   const storedAt = bytes.readDoubleBE(32)
   if (!Number.isFinite(freshUntil) || !Number.isFinite(expiresAt) || !Number.isFinite(storedAt)) return 'corrupt'
-  const isMarked = (flagBits & (flags.versioned | flags.stamped)) !== 0
-  const marked = isMarked ? findMarks(bytes, flagBits) : unmarked
-  if (marked === undefined) return 'truncated'
+  const isStamped = (flagBits & flags.stamped) !== 0
+  const marks = headerBytes + ((flagBits & flags.versioned) === 0 ? 0 : 1 + (bytes[headerBytes] ?? 0))
+  const start = isStamped ? endOfStamps(bytes, marks) : marks
+  if (start > bytes.length) return 'truncated'
   return {
     storedAt,
     freshUntil,
@@ -104,19 +106,12 @@ export function unwrap(bytes: Buffer): Envelope | Unreadable {
     loadTime: bytes.readUInt32BE(20),
     flags: flagBits,
     rawBytes: bytes.readUInt32BE(28),
-    start: marked.start,
-    stamps: marked.stamps,
+    start,
+    stampsAt: isStamped ? marks : 0,
   }
 }
 
-const unmarked = { start: headerBytes, stamps: undefined }
-
-/** Where the marks end and the value begins; undefined where they do not fit in. */
-function findMarks(bytes: Buffer, flagBits: number): { start: number; stamps: Buffer | undefined } | undefined {
-  let start = headerBytes
-  if ((flagBits & flags.versioned) !== 0) start += 1 + (bytes[start] ?? 0)
-  if ((flagBits & flags.stamped) === 0) return start <= bytes.length ? { start, stamps: undefined } : undefined
-  const slots = bytes[start + stampsLayout.identity] ?? 0
-  const end = start + stampsLayout.head + slots * stampsLayout.slot
-  return end <= bytes.length ? { start: end, stamps: bytes.subarray(start, end) } : undefined
+export function endOfStamps(bytes: Buffer, stampsAt: number): number {
+  const { identity, head, slot } = stampsLayout
+  return stampsAt + head + (bytes[stampsAt + identity] ?? 0) * slot
 }

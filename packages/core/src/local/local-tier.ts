@@ -41,6 +41,9 @@ export interface Standing {
 // An entry object with its promise and its slots in lru-cache's map and lists, measured at 300 to 400 bytes.
 const entryBytes = 400
 
+/** Its object with an array of small integers. */
+const standingBytes = (standing: Standing) => 56 + 8 * standing.slots.length
+
 // A replaced entry is old garbage, which V8 leaves lying about until the heap has grown several times over: where entries
 // turn over fast, resident memory was measured at over twice what is live. The bound is meant for resident memory.
 const garbageFactor = 2.5
@@ -220,7 +223,8 @@ export class LocalNamespace<V> {
       counted: replaced?.counted ?? 0,
     }
     const before = this.#entries.calculatedSize
-    const bytes = entryBytes + sizeOfString(key) + sizeOf(value) + (standing === undefined ? 0 : sizeOf(standing))
+    const bytes =
+      entryBytes + sizeOfString(key) + sizeOf(value) + (standing === undefined ? 0 : standingBytes(standing))
     this.#entries.set(key, entry, { size: Math.ceil(garbageFactor * bytes) })
     this.#tier.account(this.#entries.calculatedSize - before)
   }

@@ -1,6 +1,6 @@
 import type { Entry } from '../entry/codec.ts'
 import type { Unreadable } from '../entry/envelope.ts'
-import type { LocalEntry, Standing } from '../local/local-tier.ts'
+import type { LocalEntry } from '../local/local-tier.ts'
 import { stalenessOf } from '../options/namespace-options.ts'
 import type { KeyRead } from './key-read.ts'
 import { acquireLease, seenOf } from './lease.ts'
@@ -42,10 +42,9 @@ export class RedisPassage<V> {
     }
     const decoded = this.#parts.codec.decode(bytes)
     if (decoded instanceof Promise || typeof decoded === 'string') return this.#toLook(decoded, bytes)
-    const standing = this.#standingOf(decoded)
-    if (standing === 'outdated') return { kind: 'absent', bytes }
+    if (this.#isOutdated(decoded, bytes)) return { kind: 'absent', bytes }
     const now = this.#parts.clock.now()
-    if (read.flight.wanted && this.#settleFresh(read, decoded, now, standing)) {
+    if (read.flight.wanted && this.#settleFresh(read, decoded, bytes, now, true)) {
       if (!this.#isEarly(read, decoded, now)) return 'answered'
     }
     return { kind: 'entry', entry: decoded, bytes }
@@ -63,7 +62,8 @@ export class RedisPassage<V> {
         // Answered by `look` and here nevertheless: its early refresh was drawn there.
         if (look !== firstLook || !flight.settled) {
           const now = clock.now()
-          const isFresh = this.#settleFresh(read, look.entry, now, this.#standingOf(look.entry))
+          const isCurrent = !this.#isOutdated(look.entry, look.bytes)
+          const isFresh = this.#settleFresh(read, look.entry, look.bytes, now, isCurrent)
           if (isFresh && !this.#isEarly(read, look.entry, now)) return 'answered'
           if (!isFresh) this.#answerStale(read, look.entry)
         }
@@ -111,17 +111,16 @@ export class RedisPassage<V> {
     const { counters, logger, settings } = this.#parts
     const entry = decoded instanceof Promise ? await this.#withinLoadTimeout(decoded) : decoded
     if (typeof entry !== 'string') {
-      return this.#standingOf(entry) === 'outdated' ? { kind: 'absent', bytes } : { kind: 'entry', entry, bytes }
+      return this.#isOutdated(entry, bytes) ? { kind: 'absent', bytes } : { kind: 'entry', entry, bytes }
     }
     counters.unreadable += 1
     logger.debug({ namespace: settings.name, reason: entry }, 'unreadable entry in Redis')
     return { kind: 'absent', bytes }
   }
 
-  /** By what an entry stands; undefined where nothing but its key can drop it. */
-  #standingOf(entry: Entry<V>): Standing | 'outdated' | undefined {
+  #isOutdated(entry: Entry<V>, bytes: Buffer): boolean {
     const { generations } = this.#parts
-    return generations && (generations.standingOf(entry.stamps) ?? 'outdated')
+    return generations !== undefined && !generations.believes(bytes, entry.stampsAt)
   }
 
   /** A schema that validates asynchronously and never ends must not hold its key for ever. */
@@ -141,10 +140,11 @@ export class RedisPassage<V> {
   #settleFresh(
     { flight, key, policy, kept }: KeyRead<V>,
     entry: Entry<V>,
+    bytes: Buffer,
     now: number,
-    standing: Standing | 'outdated' | undefined,
+    isCurrent: boolean,
   ): boolean {
-    const { counters, keeper } = this.#parts
+    const { counters, keeper, local, generations } = this.#parts
     if (now >= entry.freshUntil) return false
     if (!flight.wanted && kept?.freshUntil === entry.freshUntil) return false
     if (flight.wanted && !flight.settled) {
@@ -152,7 +152,9 @@ export class RedisPassage<V> {
       if (entry.value === undefined) counters.negativeHits += 1
     }
     this.#loading.observe(entry.loadTime)
-    if (!flight.voided && standing !== 'outdated') keeper.keep(key, entry.value, entry, policy, true, standing)
+    if (local !== undefined && isCurrent && !flight.voided) {
+      keeper.keep(key, entry.value, entry, policy, true, generations?.standingOf(bytes, entry.stampsAt))
+    }
     flight.answer(entry.value)
     return true
   }
