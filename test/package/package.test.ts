@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -104,6 +104,17 @@ describe.each(packages)('%s', (name) => {
     expect(files).toContain('package/README.md')
   })
 })
+
+test.each(['express-adapter', 'fastify-adapter'])(
+  '%s asks for no older core than the one it was built with',
+  async (name) => {
+    const installed = async (one: string) =>
+      JSON.parse(await readFile(join(folder, 'node_modules', '@plimsoll', one, 'package.json'), 'utf8'))
+    // It imports of the core at run time: with an older one that lacks an export it would not start.
+    const { version } = await installed('core')
+    expect((await installed(name)).peerDependencies['@plimsoll/core']).toBe(`>=${version} <1`)
+  },
+)
 
 test('import from an ES module, and the process ends by itself', async () => {
   await writeFile(join(folder, 'use.mjs'), `import { createCache } from '@plimsoll/core'\n${use}`)

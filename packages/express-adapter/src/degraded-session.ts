@@ -1,9 +1,8 @@
-import type { SessionData } from '@plimsoll/core/session'
+import { isUnreachable, readOnlyView, SessionReadOnlyError, type SessionTrouble } from '@plimsoll/core/session'
 import type { Request } from 'express'
 import session from 'express-session'
 import { ShadowRead } from './request-store.ts'
 import { answer, type PlimsollSessionStore } from './session-store.ts'
-import { isUnreachable, SessionReadOnlyError, type SessionTrouble } from './session-trouble.ts'
 
 /** A request whose session could not be loaded: it goes on with what there is, which can be read and nothing else. */
 export interface Degradation {
@@ -78,38 +77,16 @@ export function degradedSession(
   // As Session does it: nothing that is stored stands in for a method, or for the prototype.
   const { stored } = degradation.cause instanceof ShadowRead ? degradation.cause : { stored: undefined }
   for (const [key, value] of Object.entries(stored?.data ?? {})) if (!(key in content)) content[key] = value
-  const held = readOnly(
+  const held = readOnlyView(
     content,
-    () => refuse(degradation),
+    () => {
+      throw refuse(degradation)
+    },
     (key) => {
       if (!(key in methods) && key !== 'cookie') degradation.wasRead = true
     },
   )
-  return held as session.Session & Partial<session.SessionData>
-}
-
-function readOnly(content: object, refusal: () => Error, onRead?: (key: PropertyKey) => void): object {
-  const refused = (): never => {
-    throw refusal()
-  }
-  return new Proxy(content, {
-    get(target, key, receiver) {
-      onRead?.(key)
-      const value: unknown = Reflect.get(target, key, receiver)
-      return isPlain(value) ? readOnly(value, refusal) : value
-    },
-    set: refused,
-    deleteProperty: refused,
-    defineProperty: refused,
-    setPrototypeOf: refused,
-    preventExtensions: refused,
-  })
-}
-
-function isPlain(value: unknown): value is SessionData {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return Array.isArray(value) || prototype === Object.prototype || prototype === null
+  return held as object as session.Session & Partial<session.SessionData>
 }
 
 function cookieFrom(options: session.CookieOptions): object {

@@ -1,3 +1,4 @@
+export { SessionReadOnlyError, type SessionTrouble } from '@plimsoll/core/session'
 export { type HasHealth, type HealthRoutesOptions, healthRoutes } from './health-routes.ts'
 export { isDegraded, loginSession, logoutEverywhere, logoutSession, sessionUser } from './login.ts'
 export { type MetricsRegister, type MetricsRouteOptions, metricsRoute } from './metrics-route.ts'
@@ -6,4 +7,3 @@ export { type RequireSessionOptions, requireSession } from './require-session.ts
 export { type ResponsesOfCore, responseCache } from './response-cache.ts'
 export { sessionErrors } from './session-errors.ts'
 export { PlimsollSessionStore, type SessionsOfCore } from './session-store.ts'
-export { SessionReadOnlyError, type SessionTrouble } from './session-trouble.ts'

@@ -1,9 +1,9 @@
+import { isSessionTrouble } from '@plimsoll/core/session'
 import type { Request } from 'express'
 import { acknowledged, refuse } from './degraded-session.ts'
 import { type RequestSession, requestSessionOf } from './request-session.ts'
 import { dataOf, timeToLive } from './session-data.ts'
 import { originOf, setOrigin } from './session-origin.ts'
-import { isSessionTrouble } from './session-trouble.ts'
 
 /**
  * Logs a user in: the request gets a new session with a new id, which holds `data` and nothing of the old one.

@@ -1,3 +1,4 @@
+import { isUnavailable } from '@plimsoll/core/session'
 import type { Request, RequestHandler } from 'express'
 import session from 'express-session'
 import { type Degradation, degrade, degradedSession } from './degraded-session.ts'
@@ -6,7 +7,6 @@ import { type RequestSession, setRequestSession } from './request-session.ts'
 import { RequestStore } from './request-store.ts'
 import { sessionGuard } from './session-guard.ts'
 import type { SessionsOfCore } from './session-store.ts'
-import { isUnavailable } from './session-trouble.ts'
 
 /**
  * The options of express-session that leave room for a choice. `resave` and `saveUninitialized` are off: sessions are

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
+import { isPageHeader } from '@plimsoll/core/http'
 
 type Headers = readonly (readonly [name: string, value: OutgoingHttpHeader])[]
 
@@ -13,25 +14,7 @@ export function setHeaders(res: ServerResponse, headers: Headers): void {
   for (const [name, value] of headers) res.setHeader(name, value)
 }
 
-// What tells of the page that is not sent. What middleware has set for every reply (CORS, security headers) stays.
-const ofThePage = new Set([
-  'accept-ranges',
-  'age',
-  'cache-control',
-  'etag',
-  'expires',
-  'last-modified',
-  'location',
-  'refresh',
-  'set-cookie',
-  'trailer',
-  'transfer-encoding',
-])
-
 /** Makes room for another reply than the one that was prepared. */
 export function removePageHeaders(res: ServerResponse): void {
-  for (const name of res.getHeaderNames()) {
-    const aboutContent = name.startsWith('content-') && name !== 'content-security-policy'
-    if (aboutContent || ofThePage.has(name)) res.removeHeader(name)
-  }
+  for (const name of res.getHeaderNames()) if (isPageHeader(name)) res.removeHeader(name)
 }

@@ -1,7 +1,7 @@
+import type { SessionTrouble } from '@plimsoll/core/session'
 import type { Request } from 'express'
 import type { Degradation } from './degraded-session.ts'
 import type { RequestStore } from './request-store.ts'
-import type { SessionTrouble } from './session-trouble.ts'
 
 /** What `plimsollSession()` knows of a request beside its session. */
 export interface RequestSession {

@@ -1,9 +1,8 @@
-import type { StoredSession } from '@plimsoll/core/session'
+import { isUnavailable, SessionReadOnlyError, type SessionTrouble, type StoredSession } from '@plimsoll/core/session'
 import type { Request } from 'express'
 import type session from 'express-session'
 import { textOf } from './session-data.ts'
 import { PlimsollSessionStore } from './session-store.ts'
-import { isUnavailable, SessionReadOnlyError, type SessionTrouble } from './session-trouble.ts'
 
 /** The session was read from the shadow: it may be looked at, and must not go through express-session's hands. */
 export class ShadowRead extends SessionReadOnlyError {

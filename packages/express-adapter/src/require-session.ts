@@ -1,3 +1,4 @@
+import { LoginRequiredError } from '@plimsoll/core/session'
 import type { Request, RequestHandler } from 'express'
 import { isDegraded, sessionUser } from './login.ts'
 import { requestSessionOf } from './request-session.ts'
@@ -8,11 +9,6 @@ export interface RequireSessionOptions {
   readonly user?: boolean | ((req: Request) => boolean)
   /** Not with a copy that this process read a moment ago: the user may have logged out elsewhere since. Default false. */
   readonly sensitive?: boolean
-}
-
-class LoginRequiredError extends Error {
-  readonly code = 'PLIMSOLL_LOGIN_REQUIRED'
-  readonly statusCode = 401
 }
 
 /**
@@ -30,6 +26,6 @@ export function requireSession({ user = true, sensitive = false }: RequireSessio
     if (degradation && isDegraded(req) && (sensitive || !degradation.shadow)) {
       replyTrouble(req, res, degradation.cause)
     } else if (passes(req)) next()
-    else replyTrouble(req, res, new LoginRequiredError('nobody is logged in'))
+    else replyTrouble(req, res, new LoginRequiredError())
   }
 }

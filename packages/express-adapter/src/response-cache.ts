@@ -1,4 +1,12 @@
-import type { CachedReply, Render, RequestFacts, ResponseCache, RouteRules } from '@plimsoll/core/http'
+import {
+  type CachedReply,
+  isSafeMethod,
+  type Render,
+  type RequestFacts,
+  type ResponseCache,
+  type RouteRules,
+  takeConditions,
+} from '@plimsoll/core/http'
 import type { Request, RequestHandler, Response } from 'express'
 import { gatherReply } from './gathered-reply.ts'
 import { interceptReply } from './intercepted-reply.ts'
@@ -8,9 +16,6 @@ import { removePageHeaders } from './reply-headers.ts'
 /** What the adapter needs of the core's response cache. */
 export type ResponsesOfCore = Pick<ResponseCache, 'maxBodyBytes' | 'checkRules' | 'lookup' | 'afterUnsafe'>
 
-const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
-// Answered from the complete page at the end: the handler is to make it, and not a 304 that nobody else could use.
-const conditions = ['if-none-match', 'if-modified-since'] as const
 const ofBodies = ['content-type', 'content-length', 'content-encoding', 'transfer-encoding']
 const nothing = Buffer.alloc(0)
 
@@ -55,7 +60,7 @@ export function responseCache(responses: ResponsesOfCore, rules?: RouteRules): R
           underWay.set(req, rendering)
           render(req, res, decision, rendering)
         }
-        if (decision.kind === 'pass' && !safe.has(req.method)) tellUnsafe(responses, facts, res)
+        if (decision.kind === 'pass' && !isSafeMethod(req.method)) tellUnsafe(responses, facts, res)
         next()
       })
       .catch(next)
@@ -68,7 +73,8 @@ function render(req: Request, res: Response, decision: Pick<Render, 'settle'>, r
     decision.settle(undefined)
     return
   }
-  const asked = takeConditions(req)
+  // Answered from the complete page at the end.
+  const asked = takeConditions(req.headers)
   const personal = watchPersonal(req)
   const settled = (body: Buffer | undefined) =>
     decision.settle(
@@ -117,17 +123,6 @@ function tellUnsafe(responses: ResponsesOfCore, facts: RequestFacts, res: Respon
     }
     return reply.call(method, args)
   })
-}
-
-function takeConditions(req: Request): Record<string, string> {
-  const taken: Record<string, string> = {}
-  for (const name of conditions) {
-    const value = req.headers[name]
-    if (value === undefined) continue
-    taken[name] = value
-    delete req.headers[name]
-  }
-  return taken
 }
 
 function factsOf(req: Request): RequestFacts {

@@ -1,5 +1,5 @@
+import { isSessionTrouble } from '@plimsoll/core/session'
 import type { ErrorRequestHandler } from 'express'
-import { isSessionTrouble } from './session-trouble.ts'
 import { replyTrouble } from './trouble-reply.ts'
 
 /**

@@ -1,9 +1,9 @@
+import { isGone, isSessionTrouble, isUnavailable, retryAfterOf, type SessionTrouble } from '@plimsoll/core/session'
 import type { NextFunction, Request, Response } from 'express'
 import type { ReplyGuard, TakeOver, Verdict } from './guarded-reply.ts'
 import { removePageHeaders } from './reply-headers.ts'
 import type { RequestSession } from './request-session.ts'
 import { originOf } from './session-origin.ts'
-import { isGone, isSessionTrouble, isUnavailable, retryAfterOf, type SessionTrouble } from './session-trouble.ts'
 import { replyTrouble } from './trouble-reply.ts'
 
 interface Guarded {

@@ -1,9 +1,14 @@
-import type { SessionData as CoreData, Sessions, StoredSession } from '@plimsoll/core/session'
+import {
+  type SessionData as CoreData,
+  isGone,
+  isUnavailable,
+  type Sessions,
+  type StoredSession,
+} from '@plimsoll/core/session'
 import type { Request } from 'express'
 import session from 'express-session'
 import { dataOf, sessionOf, timeToLive } from './session-data.ts'
 import { originOf, type SessionOrigin, setOrigin } from './session-origin.ts'
-import { isGone, isUnavailable } from './session-trouble.ts'
 
 /** What the adapter needs of the core's `Sessions`. */
 export type SessionsOfCore = Pick<

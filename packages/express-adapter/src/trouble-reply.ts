@@ -1,6 +1,6 @@
+import { retryAfterOf, type SessionTrouble } from '@plimsoll/core/session'
 import type { Request, Response } from 'express'
 import { removePageHeaders } from './reply-headers.ts'
-import { retryAfterOf, type SessionTrouble } from './session-trouble.ts'
 
 /** Answers an error of the session layer: its status and code, when to come back, and nothing of its inside. */
 export function replyTrouble(

@@ -1,8 +1,8 @@
+import { readOnlyView, SessionReadOnlyError } from '@plimsoll/core/session'
 import type { FastifyRequest } from 'fastify'
 import type { RequestSession } from './request-session.ts'
 import { sessionOf } from './session-data.ts'
 import { answer, type Callback } from './session-store.ts'
-import { SessionReadOnlyError } from './session-trouble.ts'
 
 /**
  * Stands where the session of a request would be that could not be loaded: empty, or with what this process knew of it a
@@ -36,23 +36,8 @@ export function degradedSession(state: RequestSession, destroy: () => Promise<vo
     destroy: (callback?: Callback) => answer(destroy(), callback),
   }
   const data = state.stored ? sessionOf(state.stored) : { cookie: { originalMaxAge: null } }
-  const session = readOnly(Object.assign(Object.create(methods) as object, data), refuse, (key) => {
+  const session = readOnlyView(Object.assign(Object.create(methods) as object, data), refuse, (key) => {
     if (!(key in methods) && key !== 'cookie') state.readInVain = true
   })
   return session as FastifyRequest['session']
-}
-
-function readOnly(target: object, refuse: () => never, onRead?: (key: PropertyKey) => void): object {
-  return new Proxy(target, {
-    get: (of, key) => {
-      onRead?.(key)
-      const value: unknown = Reflect.get(of, key)
-      return typeof value === 'object' && value !== null && !(value instanceof Date) ? readOnly(value, refuse) : value
-    },
-    set: refuse,
-    deleteProperty: refuse,
-    defineProperty: refuse,
-    setPrototypeOf: refuse,
-    preventExtensions: refuse,
-  })
 }

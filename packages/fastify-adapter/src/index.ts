@@ -1,3 +1,4 @@
+export { SessionReadOnlyError, type SessionTrouble } from '@plimsoll/core/session'
 export type { Guard } from './early-route.ts'
 export { type HasHealth, type HealthRoutesOptions, healthRoutes } from './health-routes.ts'
 export { isDegraded, loginSession, logoutEverywhere, logoutSession, sessionUser } from './login.ts'
@@ -5,4 +6,3 @@ export { type MetricsRegister, type MetricsRouteOptions, metricsRoute } from './
 export { type PlimsollOptions, plimsoll, plimsoll as default } from './plugin.ts'
 export { type RequireSessionOptions, requireSession } from './require-session.ts'
 export { PlimsollSessionStore, type SessionsOfCore } from './session-store.ts'
-export { SessionReadOnlyError, type SessionTrouble } from './session-trouble.ts'

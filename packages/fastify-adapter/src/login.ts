@@ -1,8 +1,7 @@
-import type { SessionData } from '@plimsoll/core/session'
+import { isUnreachable, type SessionData, SessionReadOnlyError } from '@plimsoll/core/session'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestSession } from './request-session.ts'
 import { partsOf } from './session-parts.ts'
-import { isUnreachable, SessionReadOnlyError } from './session-trouble.ts'
 
 /**
  * Logs a user in: the request gets a new session with a new id, which holds `data` and nothing of the old one. Resolves

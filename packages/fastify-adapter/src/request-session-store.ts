@@ -1,9 +1,15 @@
-import type { SaveOptions, SessionData, StoredSession } from '@plimsoll/core/session'
+import {
+  isGone,
+  isUnavailable,
+  type SaveOptions,
+  type SessionData,
+  SessionReadOnlyError,
+  type StoredSession,
+} from '@plimsoll/core/session'
 import type { FastifyRequest, Session } from 'fastify'
 import type { RequestSession } from './request-session.ts'
 import { dataOf, sessionOf, timeToLive } from './session-data.ts'
 import { answer, type Callback, PlimsollSessionStore, type SessionsOfCore } from './session-store.ts'
-import { isGone, isUnavailable, SessionReadOnlyError } from './session-trouble.ts'
 
 type LiveSession = FastifyRequest['session']
 

@@ -1,19 +1,13 @@
+import { LoginRequiredError, SessionReadOnlyError } from '@plimsoll/core/session'
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import { sessionUser } from './login.ts'
 import { partsOf } from './session-parts.ts'
-import { SessionReadOnlyError } from './session-trouble.ts'
 
 export interface RequireSessionOptions {
   /** Who may pass: any logged-in user (`true`, the default), anybody (`false`), or whom the function lets in. */
   readonly user?: boolean | ((request: FastifyRequest) => boolean)
   /** Not with a copy that this process read a moment ago: the user may have logged out elsewhere since. Default false. */
   readonly sensitive?: boolean
-}
-
-class LoginRequiredError extends Error {
-  override readonly name = 'LoginRequiredError'
-  readonly code = 'PLIMSOLL_LOGIN_REQUIRED'
-  readonly statusCode = 401
 }
 
 /**
@@ -32,6 +26,6 @@ export function requireSession({ user = true, sensitive = false }: RequireSessio
     const isCopy = state.stored !== undefined
     if (state.degraded && (sensitive || !isCopy)) done(new SessionReadOnlyError(state.trouble))
     else if (passes(request)) done()
-    else done(new LoginRequiredError('nobody is logged in'))
+    else done(new LoginRequiredError())
   }
 }

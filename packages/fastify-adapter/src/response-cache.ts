@@ -1,5 +1,14 @@
 import { Readable } from 'node:stream'
-import type { CachedReply, HandlerReply, Render, RequestFacts, ResponseCache, RouteRules } from '@plimsoll/core/http'
+import {
+  type CachedReply,
+  type HandlerReply,
+  isSafeMethod,
+  type Render,
+  type RequestFacts,
+  type ResponseCache,
+  type RouteRules,
+  takeConditions,
+} from '@plimsoll/core/http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
 import { captureStream } from './capture-stream.ts'
 import { clearReply } from './clear-reply.ts'
@@ -11,11 +20,9 @@ export type ResponsesOfCore = Pick<ResponseCache, 'maxBodyBytes' | 'checkRules' 
 interface Rendering {
   readonly render: Render
   /** The client's own conditions. */
-  readonly asked: Readonly<Record<string, string>>
+  readonly asked: Readonly<Record<string, unknown>>
 }
 
-const conditionNames = ['if-none-match', 'if-modified-since'] as const
-const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 const noBody = Buffer.alloc(0)
 
 /**
@@ -42,7 +49,7 @@ export function cacheReplies(fastify: FastifyInstance, responses: ResponsesOfCor
       Object.assign(request.headers, found.asked)
       return done(null, settle(found.render, request, reply, payload, responses.maxBodyBytes))
     }
-    if (!safeMethods.has(request.method)) {
+    if (!isSafeMethod(request.method)) {
       responses.afterUnsafe(factsOf(request), reply.statusCode, headersOf(reply))
     }
     done()
@@ -107,13 +114,8 @@ function settle(
 }
 
 /** Puts these conditions in place of the client's, which it answers: the handler is to make a reply that others can use. */
-function exchange(request: FastifyRequest, conditions: Readonly<Record<string, string>>): Record<string, string> {
-  const asked: Record<string, string> = {}
-  for (const name of conditionNames) {
-    const value = request.headers[name]
-    if (value !== undefined) asked[name] = value
-    delete request.headers[name]
-  }
+function exchange(request: FastifyRequest, conditions: Readonly<Record<string, string>>): Record<string, unknown> {
+  const asked = takeConditions(request.headers)
   Object.assign(request.headers, conditions)
   return asked
 }

@@ -1,4 +1,5 @@
 import type { FastifySessionOptions } from '@fastify/session'
+import { isUnavailable, retryAfterOf } from '@plimsoll/core/session'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { degradedSession } from './degraded-session.ts'
 import { endSession } from './login.ts'
@@ -7,7 +8,6 @@ import { RequestSessionStore } from './request-session-store.ts'
 import { SessionCookie } from './session-cookie.ts'
 import { type SessionParts, sessionParts } from './session-parts.ts'
 import type { SessionsOfCore } from './session-store.ts'
-import { isUnavailable, retryAfterOf } from './session-trouble.ts'
 import { replyTrouble } from './trouble-reply.ts'
 
 /** What @fastify/session is to be told. */

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
+import { isUnavailable, retryAfterOf, type SessionTrouble } from '@plimsoll/core/session'
 import type { FastifyReply } from 'fastify'
 import { clearReply } from './clear-reply.ts'
-import { isUnavailable, retryAfterOf, type SessionTrouble } from './session-trouble.ts'
 
 /** Makes a reply that is about to leave one that tells of an error; answers its payload, in Fastify's shape of errors. */
 export function replyTrouble(reply: FastifyReply, payload: unknown, error: Error): string {

@@ -24,6 +24,20 @@ export function isUnchanged(fields: HeaderFields, headers: StoredHeaders, now: n
   return sinceTime !== undefined && changedTime !== undefined && changedTime <= sinceTime
 }
 
+/**
+ * Takes If-None-Match and If-Modified-Since out of a request's headers, and answers what they said: the handler is to make
+ * a whole reply that others can use too.
+ */
+export function takeConditions(headers: Record<string, unknown>): Record<string, unknown> {
+  const taken: Record<string, unknown> = {}
+  for (const name of ['if-none-match', 'if-modified-since']) {
+    if (headers[name] === undefined) continue
+    taken[name] = headers[name]
+    delete headers[name]
+  }
+  return taken
+}
+
 /** The weak comparison of section 8.8.3.2. */
 function tagsIn(line: string): string[] {
   return [...line.matchAll(/(?:W\/)?("[^"]*")/g)].map(([, tag]) => tag ?? '')

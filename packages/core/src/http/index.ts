@@ -1,3 +1,6 @@
+export { takeConditions } from './conditional.ts'
+export { isSafeMethod } from './invalidation.ts'
+export { isPageHeader } from './page-headers.ts'
 export type { Settled } from './rendering.ts'
 export type { CachedReply } from './replies.ts'
 export type { HandlerReply, RequestFacts } from './request-facts.ts'

@@ -4,6 +4,11 @@ import { urlKey } from './url-key.ts'
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'])
 
+/** Whether a request by this method, in upper case, asks for no change (RFC 9110 section 9.2.1, and the registry's others). */
+export function isSafeMethod(method: string): boolean {
+  return safe.has(method)
+}
+
 /**
  * The keys that the reply to an unsafe method outdates (RFC 9111 section 4.4): its URL, and those that Location and
  * Content-Location name on the same host. A method that nobody knows counts as unsafe, a failure changes nothing.
@@ -14,7 +19,7 @@ export function outdatedBy(
   headers: HandlerReply['headers'],
   hosts: ReadonlySet<string>,
 ): string[] {
-  if (safe.has(request.method) || status < 200 || status >= 400) return []
+  if (isSafeMethod(request.method) || status < 200 || status >= 400) return []
   const fields = readHeaders(headers)
   const targets = [request.target]
   for (const name of ['location', 'content-location']) {

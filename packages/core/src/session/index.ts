@@ -19,8 +19,19 @@ export {
   postgresBacking,
 } from './postgres-backing.ts'
 export { sessionTableSql } from './postgres-table.ts'
+export { readOnlyView } from './read-only-view.ts'
 export type { SessionData } from './record.ts'
 export type { SessionsOptions } from './session-options.ts'
 export type { SaveOptions, Sessions, UserSession } from './sessions.ts'
 export { type SessionsEnvironmentOptions, sessionsFromEnvironment } from './sessions-environment.ts'
 export type { SessionCounters, SessionsHealth, SessionsStatistics } from './statistics.ts'
+export {
+  isGone,
+  isSessionTrouble,
+  isUnavailable,
+  isUnreachable,
+  LoginRequiredError,
+  retryAfterOf,
+  SessionReadOnlyError,
+  type SessionTrouble,
+} from './trouble.ts'
