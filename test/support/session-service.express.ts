@@ -3,11 +3,7 @@ import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
-import pg from 'pg'
 import { createResponseCache } from '../../packages/core/src/http/index.ts'
-import { createCache } from '../../packages/core/src/index.ts'
-import { createSessions } from '../../packages/core/src/session/index.ts'
-import { postgresBacking } from '../../packages/core/src/session/postgres-backing.ts'
 import {
   healthRoutes,
   isDegraded,
@@ -21,8 +17,7 @@ import {
   sessionErrors,
   sessionUser,
 } from '../../packages/express-adapter/src/index.ts'
-import { answerRequests } from './fleet-worker.ts'
-import type { SessionServiceOptions, SessionServiceRequest } from './session-service.ts'
+import { openSessionServiceParts } from './session-service-parts.ts'
 
 declare module 'express-session' {
   interface SessionData {
@@ -32,17 +27,7 @@ declare module 'express-session' {
   }
 }
 
-const { backing, express: version, ...options } = JSON.parse(process.argv[2] ?? '') as SessionServiceOptions
-const pool = backing === undefined ? undefined : new pg.Pool({ connectionString: backing, query_timeout: 2_000 })
-pool?.on('error', () => {})
-const sessions = createSessions({
-  ...options,
-  name: 'service',
-  backing: pool && postgresBacking(pool),
-  userOf: ({ user }) => (typeof user === 'string' ? user : undefined),
-})
-const cache = createCache({ name: 'pages', redis: options.redis })
-
+const { express: version, sessions, cache, serve } = openSessionServiceParts()
 const load = createRequire(import.meta.url)
 const app = version === 4 ? (load('express4') as typeof express)() : express()
 const server = createServer(app)
@@ -157,15 +142,7 @@ function route(handle: (req: Request, res: Response) => Promise<void>): RequestH
   }
 }
 
-answerRequests(
-  (request: SessionServiceRequest): unknown => {
-    if (request === 'url') return `http://${host}`
-    return request === 'health' ? sessions.health() : sessions.statistics()
-  },
-  async () => {
-    server.close()
-    server.closeAllConnections()
-    await Promise.all([sessions.close(), cache.close()])
-    await pool?.end()
-  },
-)
+serve(host, () => {
+  server.close()
+  server.closeAllConnections()
+})

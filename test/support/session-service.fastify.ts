@@ -1,10 +1,6 @@
 import fastifyCookie from '@fastify/cookie'
 import Fastify from 'fastify'
-import pg from 'pg'
 import { createResponseCache } from '../../packages/core/src/http/index.ts'
-import { createCache } from '../../packages/core/src/index.ts'
-import { createSessions } from '../../packages/core/src/session/index.ts'
-import { postgresBacking } from '../../packages/core/src/session/postgres-backing.ts'
 import plimsoll, {
   isDegraded,
   loginSession,
@@ -13,9 +9,8 @@ import plimsoll, {
   requireSession,
   sessionUser,
 } from '../../packages/fastify-adapter/src/index.ts'
-import { answerRequests } from './fleet-worker.ts'
 import { freePort } from './free-port.ts'
-import type { SessionServiceOptions, SessionServiceRequest } from './session-service.ts'
+import { openSessionServiceParts } from './session-service-parts.ts'
 
 declare module 'fastify' {
   interface Session {
@@ -33,17 +28,7 @@ interface CartChange {
   Body: { readonly item: string; readonly field?: string; readonly token?: string }
 }
 
-const { backing, express: _, ...options } = JSON.parse(process.argv[2] ?? '') as SessionServiceOptions
-const pool = backing === undefined ? undefined : new pg.Pool({ connectionString: backing, query_timeout: 2_000 })
-pool?.on('error', () => {})
-const sessions = createSessions({
-  ...options,
-  name: 'service',
-  backing: pool && postgresBacking(pool),
-  userOf: ({ user }) => (typeof user === 'string' ? user : undefined),
-})
-const cache = createCache({ name: 'pages', redis: options.redis })
-
+const { sessions, cache, serve } = openSessionServiceParts()
 const port = await freePort()
 const host = `127.0.0.1:${port}`
 const guarded = { onRequest: requireSession() }
@@ -107,11 +92,7 @@ app.post<CartChange>('/slow-cart', guarded, async ({ session, body }, reply) => 
   return reply.code(202).send({ [field]: items })
 })
 
-/** 404 until the slow request holds its session and waits. */
-app.get<{ Params: { token: string } }>('/waiting/:token', async ({ params }, reply) =>
-  reply.code(released.has(params.token) ? 200 : 404).send({}),
-)
-
+/** 404 until the slow request is waiting. */
 app.get<{ Params: { token: string } }>('/release/:token', async ({ params }, reply) => {
   const release = released.get(params.token)
   released.delete(params.token)
@@ -137,14 +118,7 @@ app.get('/cached-personal', cached, async ({ session }, reply) => {
 })
 
 await app.listen({ port, host: '127.0.0.1' })
-answerRequests(
-  (request: SessionServiceRequest): unknown => {
-    if (request === 'url') return `http://${host}`
-    return request === 'health' ? sessions.health() : sessions.statistics()
-  },
-  async () => {
-    app.server.closeAllConnections()
-    await app.close()
-    await pool?.end()
-  },
-)
+serve(host, () => {
+  app.server.closeAllConnections()
+  return app.close()
+})
