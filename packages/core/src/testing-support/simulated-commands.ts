@@ -1,0 +1,213 @@
+import { Budget } from '../redis/budget.ts'
+import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
+import type { Reader } from '../redis/shared-reads.ts'
+import { RedisTimeoutError } from '../redis/trouble.ts'
+import type { FakeRedis } from './fake-redis.ts'
+import type { Step, World } from './simulated-world.ts'
+
+/** What travels between a process and Redis in one connection: commands in order, replies in order. */
+class SimulatedConnection {
+  readonly replies = {}
+  readonly unanswered = new Set<(error: Error) => void>()
+}
+
+type Face = Pick<
+  RedisCommands,
+  | 'budget'
+  | 'read'
+  | 'noteWrite'
+  | 'acquireLease'
+  | 'renewLease'
+  | 'storeUnderLease'
+  | 'releaseLease'
+  | 'placeIntent'
+  | 'storeWrite'
+  | 'invalidate'
+  | 'store'
+  | 'storeVersion'
+  | 'invalidateMany'
+  | 'publish'
+  | 'readGenerations'
+  | 'countGenerations'
+  | 'replaceGenerations'
+>
+
+/** Stands for RedisCommands: each command is executed at one step and answered at another, or not. */
+export class SimulatedCommands implements Face {
+  readonly #world: World
+  readonly #name: string
+  readonly #lost: SimulatedConnection[] = []
+  #connection = new SimulatedConnection()
+  #dead = false
+
+  constructor(world: World, name: string) {
+    this.#world = world
+    this.#name = name
+    world.troubles.push(() => this.#troubles())
+  }
+
+  budget(spent = 0): Budget {
+    return new Budget(Math.max(0, 200 - spent))
+  }
+
+  noteWrite(): void {}
+
+  /** Nothing more reaches Redis. */
+  die(): void {
+    this.#dead = true
+    this.#world.drop(this.#connection)
+  }
+
+  /** Reads may go by any connection, so nothing orders them. */
+  read(reader: Reader): void {
+    const replies = {}
+    this.#world.add({
+      what: `${this.#name}: GET`,
+      run: () => {
+        const value = this.#world.redis.get(reader.redisKey)
+        const fail = () => reader.onTrouble(new RedisTimeoutError('no reply'))
+        this.#world.add({
+          what: `${this.#name}: GET answered`,
+          lane: replies,
+          run: () => reader.onValue(value, 0),
+          fail,
+        })
+      },
+      fail: () => reader.onTrouble(new Error('Connection is closed.')),
+    })
+  }
+
+  acquireLease(keys: EntryKeys, token: string, ttl: number, seen: string | Buffer, wait: boolean) {
+    return this.#send('acquireLease', (redis) => redis.acquireLease(keys, token, ttl, seen, wait))
+  }
+
+  renewLease(keys: EntryKeys, token: string, ttl: number) {
+    return this.#send('renewLease', (redis) => redis.renewLease(keys, token, ttl))
+  }
+
+  storeUnderLease(
+    keys: EntryKeys,
+    token: string,
+    entry: Buffer,
+    ttl: number,
+    channel: string,
+    wake: string,
+    _budget: Budget,
+    version?: Buffer,
+  ) {
+    return this.#send('storeUnderLease', (redis) =>
+      redis.storeUnderLease(keys, token, entry, ttl, channel, wake, version),
+    )
+  }
+
+  async releaseLease(keys: EntryKeys, token: string, channel: string, wake: string) {
+    await this.#send('releaseLease', (redis) => redis.releaseLease(keys, token, channel, wake))
+  }
+
+  placeIntent(keys: EntryKeys, token: string, ttl: number) {
+    return this.#send('placeIntent', (redis) => redis.placeIntent(keys, token, ttl))
+  }
+
+  storeWrite(
+    keys: EntryKeys,
+    token: string,
+    entry: Buffer,
+    ttl: number,
+    channel: string,
+    message: string,
+    _budget: Budget,
+    version?: Buffer,
+  ) {
+    return this.#send('storeWrite', (redis) => redis.storeWrite(keys, token, entry, ttl, channel, message, version))
+  }
+
+  invalidate(keys: EntryKeys, channel: string, message: string) {
+    return this.#send('invalidate', (redis) => redis.invalidate(keys, channel, message))
+  }
+
+  store(keys: EntryKeys, entry: Buffer, ttl: number) {
+    return this.#send('store', (redis) => redis.set(keys.value, entry, ttl))
+  }
+
+  storeVersion(keys: EntryKeys, entry: Buffer, ttl: number, version: Buffer, fill: boolean) {
+    return this.#send('storeVersion', (redis) => redis.storeVersion(keys, entry, ttl, version, fill))
+  }
+
+  invalidateMany(entries: readonly EntryKeys[], channel: string, messages: readonly string[]) {
+    return this.#send('invalidateMany', (redis) => redis.invalidateMany(entries, channel, messages))
+  }
+
+  publish(channel: string, message: string) {
+    return this.#send('publish', (redis) => redis.publish(channel, message))
+  }
+
+  readGenerations(key: string, identity: string, channel: string, head: string) {
+    return this.#send('readGenerations', (redis) => redis.readGenerations(key, identity, channel, head))
+  }
+
+  countGenerations(key: string, identity: string, channel: string, head: string, slots: readonly number[]) {
+    return this.#send('countGenerations', (redis) => redis.countGenerations(key, identity, channel, head, slots))
+  }
+
+  replaceGenerations(key: string, identity: string, channel: string, head: string) {
+    return this.#send('replaceGenerations', (redis) => redis.replaceGenerations(key, identity, channel, head))
+  }
+
+  #send<T>(what: string, command: (redis: FakeRedis) => T): Promise<T> {
+    const connection = this.#connection
+    if (this.#dead) return new Promise(() => {})
+    return new Promise((resolve, reject) => {
+      connection.unanswered.add(reject)
+      const answer = (settle: () => void) => {
+        this.#world.add({
+          what: `${this.#name}: ${what} answered`,
+          lane: connection.replies,
+          run: () => {
+            connection.unanswered.delete(reject)
+            settle()
+          },
+        })
+      }
+      this.#world.add({
+        what: `${this.#name}: ${what}`,
+        lane: connection,
+        run: () => {
+          try {
+            const reply = command(this.#world.redis)
+            answer(() => resolve(reply))
+          } catch (error) {
+            answer(() => reject(error))
+          }
+        },
+      })
+    })
+  }
+
+  #troubles(): Step[] {
+    const { unanswered } = this.#connection
+    const steps: Step[] = []
+    for (const giveUp of unanswered) {
+      steps.push({
+        what: `${this.#name}: a deadline passes`,
+        run: () => {
+          unanswered.delete(giveUp)
+          giveUp(new RedisTimeoutError('no reply'))
+        },
+      })
+    }
+    if (unanswered.size > 0) steps.push({ what: `${this.#name}: the connection breaks`, run: () => this.#break() })
+    for (const connection of this.#lost.filter((lost) => this.#world.has(lost))) {
+      steps.push({ what: `${this.#name}: what was sent is lost`, run: () => this.#world.drop(connection) })
+    }
+    return steps
+  }
+
+  /** Redis may still execute what it was sent before. */
+  #break(): void {
+    const broken = this.#connection
+    this.#connection = new SimulatedConnection()
+    this.#lost.push(broken)
+    this.#world.drop(broken.replies)
+    for (const giveUp of broken.unanswered) giveUp(new Error('Connection is closed.'))
+  }
+}
