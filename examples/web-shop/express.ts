@@ -59,22 +59,7 @@ function createApp({ pages, sessions, responses }: Shop, { cookie }: Config): Ex
     else if (sessionUser(req) === undefined) send(res, await pages.anonymousProducts())
     else send(res, await pages.products(sessionOf(req)))
   })
-  app.get(
-    '/cart',
-    loggedIn((session) => pages.cart(session)),
-  )
-  app.post(
-    '/cart',
-    loggedIn((session, form) => pages.changeCart(session, form)),
-  )
-  app.post(
-    '/checkout',
-    loggedIn((session, form) => pages.checkout(session, form)),
-  )
-  app.get(
-    '/orders',
-    loggedIn((session) => pages.orders(session)),
-  )
+  for (const { method, path, show } of pages.forUsers) app[method](path, loggedIn(show))
 
   app.get('/login', (_req, res) => send(res, pages.login()))
   app.post('/login', async (req, res) => {

@@ -56,22 +56,7 @@ async function createApp({ pages, sessions, responses }: Shop, { cookie }: Confi
     if (sessionUser(request) === undefined) return send(reply, await pages.anonymousProducts())
     return send(reply, await pages.products(sessionOf(request)))
   })
-  app.get(
-    '/cart',
-    loggedIn((session) => pages.cart(session)),
-  )
-  app.post(
-    '/cart',
-    loggedIn((session, form) => pages.changeCart(session, form)),
-  )
-  app.post(
-    '/checkout',
-    loggedIn((session, form) => pages.checkout(session, form)),
-  )
-  app.get(
-    '/orders',
-    loggedIn((session) => pages.orders(session)),
-  )
+  for (const { method, path, show } of pages.forUsers) app[method](path, loggedIn(show))
 
   app.get('/login', async (_request, reply) => send(reply, pages.login()))
   app.post('/login', async (request, reply) => {

@@ -33,6 +33,13 @@ const Credentials = z.object({ name: z.string().max(64), password: z.string().ma
 const Change = z.object({ product: z.string().max(64), change: z.coerce.number().int().min(-20).max(20) })
 const Checkout = z.object({ cartToken: z.string() })
 
+/** A page for users alone. */
+export interface UserPage {
+  readonly method: 'get' | 'post'
+  readonly path: string
+  readonly show: (session: LoggedIn, form: Form) => Promise<Reply>
+}
+
 /** Each page of the shop: from a session and a form to a reply. No framework is known here. */
 export class Pages {
   readonly #products: Products
@@ -41,6 +48,16 @@ export class Pages {
   constructor(products: Products, database: pg.Pool) {
     this.#products = products
     this.#database = database
+  }
+
+  /** Those that need nothing of the framework but the session. */
+  get forUsers(): readonly UserPage[] {
+    return [
+      { method: 'get', path: '/cart', show: (session) => this.cart(session) },
+      { method: 'post', path: '/cart', show: (session, form) => this.changeCart(session, form) },
+      { method: 'post', path: '/checkout', show: (session, form) => this.checkout(session, form) },
+      { method: 'get', path: '/orders', show: (session) => this.orders(session) },
+    ]
   }
 
   /** The same for everybody who has not logged in: it may be kept, and shown to others, for a while. */

@@ -1,5 +1,23 @@
 import fc from 'fast-check'
 
+/** Every attribute that may be stored, and how both frameworks write them where the session ends at `expiresAt`. */
+export const ordinaryCookie = {
+  stored: {
+    path: '/shop',
+    domain: 'shop.example',
+    sameSite: 'lax',
+    priority: 'high',
+    secure: true,
+    httpOnly: true,
+    partitioned: true,
+    originalMaxAge: 60_000,
+  },
+  expiresAt: 1_900_000_000_000,
+  written:
+    'Domain=shop.example; Path=/shop; Expires=Sun, 17 Mar 2030 17:46:40 GMT; ' +
+    'HttpOnly; Secure; Partitioned; Priority=High; SameSite=Lax',
+}
+
 /** What may stand in a store for the cookie of a session: what a framework has put there, what comes close, and anything. */
 export const storedCookie: fc.Arbitrary<unknown> = fc.oneof(
   {
