@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer, type Socket } from 'node:net'
+import { joinSockets } from './join-sockets.ts'
 
 export interface Endpoint {
   readonly url: string
@@ -13,19 +14,7 @@ export async function startEndpoint(afterwards: (step: () => unknown) => void, p
   const sockets = new Set<Socket>()
   let target = port
   const server = createServer((client) => {
-    const upstream = connect(target, '127.0.0.1')
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        other.destroy()
-      })
-      socket.pipe(other)
-    }
+    joinSockets(client, connect(target, '127.0.0.1'), sockets)
   })
   const cut = (): void => {
     for (const socket of sockets) socket.destroy()

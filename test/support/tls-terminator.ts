@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { createServer } from 'node:tls'
 import { freePort } from './free-port.ts'
+import { joinSockets } from './join-sockets.ts'
 import { type Certificate, selfSignedCertificate } from './tls-certificate.ts'
 
 export interface TlsTerminator {
@@ -16,16 +17,7 @@ export async function startTlsTerminator(targetPort: number): Promise<TlsTermina
   const port = await freePort()
   const sockets = new Set<Socket>()
   const server = createServer({ cert: certificate.cert, key: certificate.key }, (client) => {
-    const upstream = connect(targetPort, '127.0.0.1')
-    for (const [socket, other] of [[client, upstream] as const, [upstream, client] as const]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        other.destroy()
-      })
-      socket.pipe(other)
-    }
+    joinSockets(client, connect(targetPort, '127.0.0.1'), sockets)
   })
   server.on('tlsClientError', () => {})
   server.listen(port, '127.0.0.1')

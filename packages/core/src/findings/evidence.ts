@@ -1,24 +1,15 @@
-import type { Forecast } from '../pressure/forecast.ts'
-import type { LearnedLine, MemoryLine } from '../pressure/memory-line.ts'
+import type { MemoryView } from '../pressure/memory-evidence.ts'
+import type { LearnedLine } from '../pressure/memory-line.ts'
 import type { Mode } from '../pressure/mode.ts'
-import type { Restart, Trend } from '../pressure/trend.ts'
-import type { Vitals } from '../pressure/vitals.ts'
+import type { Restart } from '../pressure/trend.ts'
 
 /** What a Redis is for decides what is wrong with it. */
 export type Purpose = 'cache' | 'session' | 'queue'
 
 /** All that is known of one node when findings are looked for. Undefined is what was not looked at: it gives no finding. */
-export interface Evidence {
+export interface Evidence extends MemoryView {
   readonly target: string
   readonly purpose: Purpose
-  readonly vitals: Vitals
-  /** Undefined after a single look. */
-  readonly trend?: Trend | undefined
-  readonly forecast?: Forecast | undefined
-  /** The limit in force, and how full Redis is up to it: 0 to 1 and beyond. */
-  readonly line?: MemoryLine | undefined
-  readonly fill?: number | undefined
-  readonly canEvict?: boolean | undefined
   /** The container's limit in bytes, where somebody declared it. */
   readonly declaredLimit?: number | undefined
   readonly learned?: LearnedLine | undefined

@@ -8,8 +8,10 @@ import type { Vitals } from './vitals.ts'
 /** What of one node bears on the mode. */
 export interface MemoryView {
   readonly vitals: Vitals
+  /** Undefined after a single look. */
   readonly trend?: Trend | undefined
   readonly forecast?: Forecast | undefined
+  /** The limit in force, and how full Redis is up to it: 0 to 1 and beyond. */
   readonly line?: MemoryLine | undefined
   readonly fill?: number | undefined
   readonly canEvict?: boolean | undefined
