@@ -1,66 +1,20 @@
-import { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
 import {
   type BehindOptions,
   type CacheOptions,
-  createCache,
   EvictionPolicyError,
   InvalidOptionsError,
-  type Namespace,
   WriteBehindRefusedError,
 } from '../../packages/core/src/index.ts'
 import { BehindSource } from '../support/behind-source.ts'
 import { cleanup } from '../support/cleanup.ts'
+import { behindTools } from '../support/open-behind.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'
-import { type RedisServer, startRedisServer } from '../support/redis-server.ts'
 import { until } from '../support/until.ts'
 
 const afterwards = cleanup()
 
-async function startRedis(
-  settings: Readonly<Record<string, string>> = {},
-): Promise<{ server: RedisServer; redis: Redis }> {
-  const server = await startRedisServer(settings)
-  afterwards(() => server.stop())
-  const redis = new Redis(server.url)
-  redis.on('error', () => {})
-  afterwards(() => redis.disconnect())
-  return { server, redis }
-}
-
-interface Opened<V> {
-  readonly items: Namespace<V>
-  readonly source: BehindSource
-  findings(): string[]
-  takenOver(): number | undefined
-  unsureLoads(): number | undefined
-  close(): Promise<void>
-}
-
-function open<V>(
-  redis: CacheOptions['redis'],
-  behind: BehindOptions<V>,
-  source = new BehindSource(),
-  cacheOptions: Partial<CacheOptions> = {},
-): Opened<V> {
-  const cache = createCache({ name: 'shop', redis, ...cacheOptions })
-  afterwards(() => cache.close())
-  const items = cache.namespace<V>({
-    name: 'item',
-    write: 'behind',
-    behind: { delay: 20, ...behind },
-    load: (key) => source.read(key) as V | undefined,
-    saveMany: source.saveMany,
-  })
-  return {
-    items,
-    source,
-    unsureLoads: () => cache.statistics().namespaces['item']?.behind?.unsureLoads,
-    takenOver: () => cache.statistics().namespaces['item']?.behind?.takenOver,
-    findings: () => cache.health().findings.map(({ id }) => id),
-    close: () => cache.close(),
-  }
-}
+const { startRedis, open } = behindTools(afterwards)
 
 const openCounters = (redis: CacheOptions['redis'], source?: BehindSource, behind: BehindOptions<number> = {}) =>
   open<number>(redis, { counters: true, ...behind }, source)

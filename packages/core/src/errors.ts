@@ -182,6 +182,18 @@ export class WriteBehindRefusedError extends PlimsollError {
   }
 }
 
+/** What is parked of a write-behind namespace could not be told or changed, or not all of it. Answer 503 with Retry-After; calling again goes on. */
+export class ParkedUnavailableError extends PlimsollError {
+  readonly code = 'PLIMSOLL_PARKED_UNAVAILABLE'
+  /** When to come back, in seconds. */
+  readonly retryAfter = 5
+
+  constructor(namespace: string, reason: string, cause?: unknown) {
+    super(`namespace ${namespace}: what is parked is out of reach: ${reason}; try again in 5 s`)
+    if (cause !== undefined) this.cause = cause
+  }
+}
+
 /** The eviction policy of this Redis may throw away writes that wait there. Nothing was written. */
 export class EvictionPolicyError extends PlimsollError {
   readonly code = 'PLIMSOLL_EVICTION_POLICY'

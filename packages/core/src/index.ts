@@ -9,6 +9,7 @@ export {
   LeaseUnavailableError,
   LoadTimeoutError,
   type OptionIssue,
+  ParkedUnavailableError,
   PartialWriteError,
   PlimsollError,
   SourceOverloadedError,
@@ -55,6 +56,7 @@ export type { Vitals } from './pressure/vitals.ts'
 export type { Counters } from './read/counters.ts'
 export type { RefreshAhead } from './read/refresh-ahead.ts'
 export type { CacheStatistics, NamespaceStatistics, TargetStatistics } from './statistics.ts'
+export type { ListParkedOptions, ParkedOperation, ParkedPage } from './write-behind/parked.ts'
 export {
   type PostgresCounters,
   type PostgresCountersOptions,

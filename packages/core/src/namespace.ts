@@ -38,6 +38,7 @@ import type { NamespaceStatistics } from './statistics.ts'
 import { deleteMany, setMany } from './write/many.ts'
 import { update } from './write/update.ts'
 import type { WriteThrough } from './write/write-through.ts'
+import type { ListParkedOptions, Parked, ParkedOperation, ParkedPage } from './write-behind/parked.ts'
 import type { WriteBehind } from './write-behind/write-behind.ts'
 
 export interface SetOptions {
@@ -175,6 +176,36 @@ export class Namespace<V> implements LinkedNamespace {
   async drain(milliseconds = 5_000): Promise<boolean> {
     this.#assertOpen()
     return (await this.#behind?.drain(milliseconds)) ?? true
+  }
+
+  /**
+   * With `write: 'behind'`: operations that could not be saved and were put aside, a page at a time. Keys, values and reasons are shown as they are: they
+   * are for whoever owns the data, not for logs.
+   *
+   * @throws InvalidArgumentError, ParkedUnavailableError where Redis does not answer
+   */
+  async listParked(options: ListParkedOptions = {}): Promise<ParkedPage<V>> {
+    return await this.#parked('listParked').list(options)
+  }
+
+  /**
+   * Has parked operations saved once more, with the ids that they have always had. A `set` keeps its sequence too: where the source has a newer one by now, that one stays.
+   * `'all'`: as many as there are now. Answers how many wait again; places where nothing is any more are left out.
+   *
+   * @example await views.retryParked('all')
+   * @throws InvalidArgumentError, ParkedUnavailableError where Redis does not take them, or not all
+   */
+  async retryParked(places: readonly string[] | 'all'): Promise<number> {
+    return await this.#parked('retryParked').retry(places)
+  }
+
+  /**
+   * Throws parked operations away, for good: those at these places only. Answers what they were, so that the service can keep account of it.
+   *
+   * @throws InvalidArgumentError, ParkedUnavailableError where Redis did not confirm it for all of them
+   */
+  async discardParked(places: readonly string[]): Promise<ParkedOperation<V>[]> {
+    return await this.#parked('discardParked').discard(places)
   }
 
   /** Drops the cached value everywhere. The source is not touched: delete there first. */
@@ -452,6 +483,12 @@ export class Namespace<V> implements LinkedNamespace {
     } finally {
       this.#parts.clock.clearTimeout(timer)
     }
+  }
+
+  #parked(method: string): Parked<V> {
+    this.#assertOpen()
+    if (this.#behind === undefined) throw new InvalidArgumentError(method, 'expected write: "behind"')
+    return this.#behind.parked
   }
 
   #assertUsable(key: unknown): void {

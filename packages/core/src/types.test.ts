@@ -9,6 +9,8 @@ import {
   type LoadContext,
   type Namespace,
   type NamespaceOptions,
+  type ParkedOperation,
+  type ParkedPage,
   type PostgresPool,
   postgresCounters,
 } from './index.ts'
@@ -215,5 +217,16 @@ describe('write-behind', () => {
       })
     expectTypeOf(declare).returns.toEqualTypeOf<Namespace<number>>()
     expectTypeOf<Namespace<number>['increment']>().returns.resolves.toEqualTypeOf<number | undefined>()
+  })
+
+  test('parked operations are told apart by their kind, and a set has a value of the namespace', () => {
+    type Parked = Awaited<ReturnType<Namespace<Product>['discardParked']>>[number]
+    expectTypeOf<Parked>().toEqualTypeOf<ParkedOperation<Product>>()
+    expectTypeOf<Extract<Parked, { kind: 'set' }>['value']>().toEqualTypeOf<Product>()
+    expectTypeOf<Extract<Parked, { kind: 'increment' }>['increment']>().toEqualTypeOf<number>()
+    expectTypeOf<Namespace<Product>['listParked']>().returns.resolves.toEqualTypeOf<ParkedPage<Product>>()
+    expectTypeOf<Namespace<Product>['retryParked']>().parameters.toEqualTypeOf<[readonly string[] | 'all']>()
+    // What is thrown away has to be named.
+    expectTypeOf<Namespace<Product>['discardParked']>().parameters.toEqualTypeOf<[readonly string[]]>()
   })
 })

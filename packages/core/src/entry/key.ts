@@ -60,6 +60,8 @@ export interface GroupKeys {
   readonly lock: string
   /** What could not be saved. */
   readonly parked: string
+  /** Before all of these names, and those of the values. */
+  readonly head: string
 }
 
 export interface GroupedKeySpace extends KeySpace {
@@ -67,8 +69,12 @@ export interface GroupedKeySpace extends KeySpace {
   groupOf(key: string): GroupKeys
   /** Which of `groups` that is. */
   numberOf(key: string): number
-  /** The name of a value as a process with another `schemaVersion` has it. */
-  valueOf(key: string, schemaVersion: number): string
+  /**
+   * The name of a value as a process with another `schemaVersion` has it, in the group where its operation stands: that of another number of groups
+   * too, or what a standalone Redis took into a cluster could never be acknowledged.
+   */
+  valueIn(group: GroupKeys, key: string, schemaVersion: number): string
+  leaseIn(group: GroupKeys, key: string, schemaVersion: number): string
 }
 
 /**
@@ -87,17 +93,20 @@ export function createGroupedKeySpace(
     waiting: `${head}waiting`,
     lock: `${head}lock`,
     parked: `${head}parked`,
+    head,
   }))
-  const nameOf = (key: string, version: number, suffix: string) =>
-    `${heads[spread(key, count)]}${version}:${escapeKey(key)}:${suffix}`
+  const groupOf = (key: string) => groups[spread(key, count)] as GroupKeys
+  const nameIn = ({ head }: GroupKeys, key: string, version: number, suffix: string) =>
+    `${head}${version}:${escapeKey(key)}:${suffix}`
   return {
     ...createKeySpace(cache, namespace, schemaVersion),
     groups,
-    groupOf: (key) => groups[spread(key, count)] as GroupKeys,
+    groupOf,
     numberOf: (key) => spread(key, count),
-    value: (key) => nameOf(key, schemaVersion, 'v'),
-    lease: (key) => nameOf(key, schemaVersion, 'l'),
-    valueOf: (key, version) => nameOf(key, version, 'v'),
+    value: (key) => nameIn(groupOf(key), key, schemaVersion, 'v'),
+    lease: (key) => nameIn(groupOf(key), key, schemaVersion, 'l'),
+    valueIn: (group, key, version) => nameIn(group, key, version, 'v'),
+    leaseIn: (group, key, version) => nameIn(group, key, version, 'l'),
   }
 }
 

@@ -60,7 +60,8 @@ export const earlyEnds = ['eviction', 'restart', 'flush', 'unknown'] as const
 export const sessionLoads = ['found', 'absent', 'unreachable', 'shadow', 'loss'] as const
 export const sessionSaves = ['created', 'replaced', 'unchanged', 'gone', 'refused', 'too_large', 'too_many'] as const
 export const invalidationCauses = ['written-elsewhere', 'doubt'] as const
-export const behindOutcomes = ['appended', 'direct', 'refused', 'saved', 'taken_over', 'parked', 'lost'] as const
+export const behindQueues = ['waiting', 'parked'] as const
+export const behindOutcomes = ['appended', 'direct', 'refused', 'saved', 'taken_over', 'parked'] as const
 export const lookOutcomes = ['ok', 'denied', 'failed'] as const
 export const lineSources = ['maxmemory', 'declared', 'learned'] as const
 
@@ -134,6 +135,11 @@ const ofNamespaces = [
   }),
   gauge('plimsoll_write_behind_waiting', 'Operations that wait to be saved, of all processes', namespace),
   gauge('plimsoll_write_behind_oldest_seconds', 'For how long the oldest of them has waited', namespace),
+  gauge('plimsoll_write_behind_parked', 'Operations that could not be saved and are put aside', namespace),
+  gauge('plimsoll_write_behind_flushing', '1 where this process is one that saves what waits', namespace),
+  gauge('plimsoll_write_behind_fill_ratio', 'How full the fullest stream is, up to its bound', [...namespace, 'of'], {
+    values: { of: behindQueues },
+  }),
   histogram(
     'plimsoll_write_behind_lag_seconds',
     'From the write of the oldest operation of a batch until it was saved',

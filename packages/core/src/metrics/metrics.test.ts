@@ -115,7 +115,10 @@ function busyCache(name = 'shop') {
   const tallies = new Tallies()
   tallies.takenOver = 3
   tallies.lagSeconds.observe(0.3)
-  const behind = { waiting: 12, oldestMilliseconds: 2_500, flushing: true, failure: undefined }
+  const behind = {
+    ...{ waiting: 12, waitingShare: 0.1, oldestMilliseconds: 2_500 },
+    ...{ parked: 5, parkedShare: 0.2, flushing: true, failure: undefined },
+  }
   const budget = { bytes: 10, fleetBytes: 7 }
   return measuredCache({
     name,

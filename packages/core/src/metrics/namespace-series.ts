@@ -95,12 +95,15 @@ function addBehind(
   operations('saved', statistics.saved)
   operations('taken_over', statistics.takenOver)
   operations('parked', statistics.parked)
-  operations('lost', statistics.parkedLost)
   const batches = (outcome: string, count: number) =>
     sheet.add('plimsoll_write_behind_batches_total', { ...labels, outcome }, count)
   batches('ok', statistics.batches)
   batches('error', statistics.retried)
   sheet.add('plimsoll_write_behind_waiting', labels, health.waiting)
   sheet.add('plimsoll_write_behind_oldest_seconds', labels, health.oldestMilliseconds / 1_000)
+  sheet.add('plimsoll_write_behind_parked', labels, health.parked)
+  sheet.add('plimsoll_write_behind_flushing', labels, health.flushing ? 1 : 0)
+  sheet.add('plimsoll_write_behind_fill_ratio', { ...labels, of: 'waiting' }, health.waitingShare)
+  sheet.add('plimsoll_write_behind_fill_ratio', { ...labels, of: 'parked' }, health.parkedShare)
   sheet.histogram('plimsoll_write_behind_lag_seconds', labels, statistics.lagSeconds)
 }

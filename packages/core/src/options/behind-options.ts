@@ -50,7 +50,7 @@ export interface BehindOptions<V> {
   attempts?: number | undefined
   /** Operations that may wait in one stream; beyond it writes are treated as with a full Redis. Default 100,000. */
   maxWaiting?: number | undefined
-  /** Parked operations that are kept; the oldest give way, which is counted and logged. Default 10,000. */
+  /** Parked operations of one stream; beyond it what cannot be saved stays in the stream, and saving slows down. Default 10,000. */
   maxParked?: number | undefined
   /** Writes even where the eviction policy may throw away what waits. Default false. */
   allowEviction?: boolean | undefined

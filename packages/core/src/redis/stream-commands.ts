@@ -24,6 +24,8 @@ export interface Backlog {
   readonly depth: number
   /** Of the oldest entry, in milliseconds. */
   readonly age: number
+  /** Entries that could not be saved and were put aside. */
+  readonly parked: number
 }
 
 export type Taken =
@@ -36,6 +38,13 @@ export interface Settled {
   readonly value: string
   readonly count: number
   readonly sum: number
+}
+
+/** Why something is parked. */
+export interface Reason {
+  readonly text: string
+  /** How often it was tried. */
+  readonly attempts: number
 }
 
 export interface Waiting {
@@ -114,13 +123,15 @@ export class StreamCommands {
   /** Takes the lock and up to `most` entries: first what is not acknowledged, whoever took it, then what is new. */
   async take(keys: StreamKeys, consumer: string, lockTtl: number, most: number): Promise<Taken> {
     const args = [group, consumer, lockTtl, most]
-    const reply = (await this.#run(scripts.take, [keys.stream, keys.lock, keys.waiting], args)) as [
+    const names = [keys.stream, keys.lock, keys.waiting, keys.parked]
+    const reply = (await this.#run(scripts.take, names, args)) as [
       ...[number, number, number, number],
-      [Buffer, Buffer[]][]?,
+      [Buffer, Buffer[]][],
+      number,
     ]
-    const [kind, depth, age, fourth, entries] = reply
-    if (kind === 0) return { kind: 'held', depth, age, lockedFor: fourth }
-    return { kind: 'taken', depth, age, takenOver: fourth, entries: (entries ?? []).map(toEntry) }
+    const [kind, depth, age, fourth, entries, parked] = reply
+    if (kind === 0) return { kind: 'held', depth, age, parked, lockedFor: fourth }
+    return { kind: 'taken', depth, age, parked, takenOver: fourth, entries: entries.map(toEntry) }
   }
 
   /** False where the lock is lost. */
@@ -141,18 +152,18 @@ export class StreamCommands {
     return (await this.#run(scripts.acknowledge, names, args)) === 1
   }
 
-  /** How many of those parked before gave way; undefined where the lock is lost. */
+  /** How many found no room and stay where they are: all or none. Undefined where the lock is lost. */
   async park(
     keys: StreamKeys,
     consumer: string,
     ids: readonly string[],
     { value, sum }: Settled,
-    reason: string,
+    { text, attempts }: Reason,
     mostParked: number,
   ): Promise<number | undefined> {
     const names = [keys.stream, keys.lock, keys.waiting, keys.parked, value]
-    const gaveWay = await this.#run(scripts.park, names, [group, consumer, mostParked, reason, sum, ...ids])
-    return typeof gaveWay === 'number' && gaveWay >= 0 ? gaveWay : undefined
+    const left = await this.#run(scripts.park, names, [group, consumer, mostParked, text, sum, attempts, ...ids])
+    return typeof left === 'number' && left >= 0 ? left : undefined
   }
 
   async releaseLock({ stream, lock }: StreamKeys, consumer: string): Promise<void> {
@@ -195,7 +206,8 @@ export class StreamCommands {
   }
 }
 
-function toEntry([id, flat]: [Buffer, Buffer[]]): StreamEntry {
+/** @internal */
+export function toEntry([id, flat]: [Buffer, Buffer[]]): StreamEntry {
   const fields = new Map<string, Buffer>()
   for (let index = 0; index + 1 < flat.length; index += 2) {
     fields.set(String(flat[index]), flat[index + 1] as Buffer)

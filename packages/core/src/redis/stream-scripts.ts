@@ -10,7 +10,8 @@ import { script } from './scripts.ts'
  * An entry's ID is its sequence: microseconds of Redis's clock, or one more than the last ID where the clock stands or
  * was set back. So it grows even across a Redis that comes back empty, and stays below 2^53 until the year 2255.
  */
-const append = `
+/** @internal */
+export const append = `
 local function nextSequence(stream)
   local time = redis.call('TIME')
   local now = time[1] * 1000000 + time[2]
@@ -121,22 +122,27 @@ return {1}
 `)
 
 /**
- * KEYS stream, lock, waiting; ARGV group, consumer, lock ttl, most entries. Whoever holds the lock is the only one to flush,
- * so all that others have left unacknowledged is his. Answers {0, entries waiting, age of the oldest, lock's ttl} where another holds it, else {1,
- * entries waiting, age of the oldest, how many were taken over, entries}.
+ * KEYS stream, lock, waiting, parked; ARGV group, consumer, lock ttl, most entries. Whoever holds the lock is the only one to flush,
+ * so all that others have left unacknowledged is his. Answers {0, entries waiting, age of the oldest, lock's ttl, {}, parked} where another holds it,
+ * else {1, entries waiting, age of the oldest, how many were taken over, entries, parked}.
  */
 export const take = script(`${backlog}
 local holder = redis.pcall('GET', KEYS[2])
 local mine = holder == ARGV[2]
 local depth, age = backlog(KEYS[1])
+local parked = redis.call('XLEN', KEYS[4])
 local left = redis.call('PTTL', KEYS[2])
-if holder and not mine and left >= 0 then return {0, depth, age, left} end
+if holder and not mine and left >= 0 then return {0, depth, age, left, {}, parked} end
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 if depth == 0 then
-  -- What a stream that was lost has left behind would be waited for for ever.
+  -- What a stream that was lost, or trimmed by somebody, has left behind would be waited for for ever. Its values have no end, and hold what the
+  -- source will never get.
+  for _, field in ipairs(redis.pcall('HKEYS', KEYS[3])) do
+    if string.sub(field, -2) == ':n' then redis.call('UNLINK', string.sub(field, 1, -3)) end
+  end
   redis.call('DEL', KEYS[3])
-  if redis.call('EXISTS', KEYS[1]) == 0 then return {1, 0, 0, 0, {}} end
+  if redis.call('EXISTS', KEYS[1]) == 0 then return {1, 0, 0, 0, {}, parked} end
 end
 local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1])
 if pending.err then
@@ -167,7 +173,7 @@ if not mine or depth == 0 then
     if consumer[2] ~= ARGV[2] and consumer[4] == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer[2]) end
   end
 end
-return {1, depth, age, taken, entries}
+return {1, depth, age, taken, entries, parked}
 `)
 
 /** KEYS lock; ARGV consumer, lock ttl. Answers 0 where another holds it, or nobody. */
@@ -214,27 +220,25 @@ return 1
 `)
 
 /**
- * KEYS stream, lock, waiting, parked, value; ARGV group, consumer, most parked, reason, sum, then IDs. Moves entries to the
- * dead-letter stream. The value is dropped: the source does not have it, and is what counts. Answers how many of those parked before gave way, -1 where
- * the lock was lost.
+ * KEYS stream, lock, waiting, parked, value; ARGV group, consumer, most parked, reason, sum, attempts, then IDs. Moves entries to the
+ * dead-letter stream. The value is dropped: the source does not have it, and is what counts. Answers how many found no room there, for which nothing
+ * gives way; -1 where the lock was lost.
  */
 export const park = script(`${settle}
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return -1 end
-local before = redis.call('XLEN', KEYS[4])
-local added = 0
-for index = 6, #ARGV do
+if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[3]) then return #ARGV - 6 end
+for index = 7, #ARGV do
   local entry = redis.call('XRANGE', KEYS[1], ARGV[index], ARGV[index])[1]
   redis.call('XACK', KEYS[1], ARGV[1], ARGV[index])
   if entry then
-    redis.call('XADD', KEYS[4], 'MAXLEN', ARGV[3], '*', 'reason', ARGV[4], 'sequence', ARGV[index], unpack(entry[2]))
+    redis.call('XADD', KEYS[4], '*', 'reason', ARGV[4], 'attempts', ARGV[6], 'sequence', ARGV[index], unpack(entry[2]))
     redis.call('XDEL', KEYS[1], ARGV[index])
-    added = added + 1
   end
 end
 local delivered, pending = progress(KEYS[1], ARGV[1])
-settle(KEYS[3], KEYS[5], #ARGV - 5, ARGV[5], delivered, pending, true)
+settle(KEYS[3], KEYS[5], #ARGV - 6, ARGV[5], delivered, pending, true)
 redis.call('UNLINK', KEYS[5])
-return before + added - redis.call('XLEN', KEYS[4])
+return 0
 `)
 
 /** KEYS stream, lock; ARGV group, consumer. Gives the lock back; the consumer goes with it unless it leaves something unacknowledged. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createGroupedKeySpace } from '../entry/key.ts'
 import type { BehindOperation } from '../options/behind-options.ts'
 import { silentLogger } from '../options/logger.ts'
-import type { StreamEntry, Taken } from '../redis/stream-commands.ts'
+import type { StreamCommands, StreamEntry, Taken } from '../redis/stream-commands.ts'
 import { drawing, SteppingClock } from '../testing-support/stepping-clock.ts'
 import { Flusher } from './flusher.ts'
 import { Saving } from './saving.ts'
@@ -29,10 +29,10 @@ class FakeStream {
     take: async (_: unknown, consumer: string, __: number, most: number): Promise<Taken> => {
       this.takes += 1
       if (this.away) throw new Error('not connected')
-      const depth = this.entries.length
-      if (this.heldBy !== undefined && this.heldBy !== consumer) return { kind: 'held', depth, age: 5, lockedFor: 400 }
+      const seen = { depth: this.entries.length, age: 5, parked: this.parked.length }
+      if (this.heldBy !== undefined && this.heldBy !== consumer) return { ...seen, kind: 'held', lockedFor: 400 }
       this.heldBy = consumer
-      return { kind: 'taken', depth, age: 5, takenOver: 0, entries: this.entries.slice(0, most) }
+      return { ...seen, kind: 'taken', takenOver: 0, entries: this.entries.slice(0, most) }
     },
     renewLock: async () => {
       this.renewals += 1
@@ -43,9 +43,10 @@ class FakeStream {
       this.entries = this.entries.filter(({ id }) => !ids.includes(id))
       return true
     },
-    park: async (_: unknown, __: string, ids: readonly string[], ___: unknown, reason: string) => {
+    park: async (...[, , ids, , { text, attempts }, most]: Parameters<StreamCommands['park']>) => {
+      if (this.parked.length >= most) return ids.length
       this.entries = this.entries.filter(({ id }) => !ids.includes(id))
-      this.parked.push(...ids.map((id) => `${id} ${reason}`))
+      this.parked.push(...ids.map((id) => `${id} ${text} ${attempts}`))
       return 0
     },
     releaseLock: async () => {
@@ -143,7 +144,7 @@ describe('a flusher', () => {
       stream.add('fine')
       await clock.advance(1_000)
     }
-    expect(stream.parked).toEqual(['2-0 Error: constraint', '4-0 Error: constraint'])
+    expect(stream.parked).toEqual(['2-0 Error: constraint 3', '4-0 Error: constraint 3'])
     expect(tallies.parked).toBe(2)
     expect(stream.entries).toEqual([])
     expect(batches.flat()).toContain('a')
@@ -154,7 +155,7 @@ describe('a flusher', () => {
     stream.entries.push({ id: '99-0', fields: new Map() })
     stream.add('a')
     await clock.advance(1)
-    expect(stream.parked).toEqual(['99-0 unreadable'])
+    expect(stream.parked).toEqual(['99-0 NotReadable: no operation of ours 0'])
     expect(stream.entries).toEqual([])
   })
 

@@ -3,8 +3,9 @@ import type { GroupedKeySpace, GroupKeys } from '../entry/key.ts'
 import type { BehindOperation, BehindSettings } from '../options/behind-options.ts'
 import type { Logger } from '../options/logger.ts'
 import type { Settled, StreamCommands, StreamEntry } from '../redis/stream-commands.ts'
-import { type Batched, coalesce, type Unreadable } from './coalesce.ts'
-import { kindOf, reasonOf, type Saving } from './saving.ts'
+import { type Batched, coalesce } from './coalesce.ts'
+import { NotReadable, ParkedFull, Parking } from './parking.ts'
+import { kindOf, type Saving } from './saving.ts'
 import type { Tallies } from './tallies.ts'
 
 export interface FlusherParts<V> {
@@ -39,6 +40,7 @@ const mostCarried = 10
 export class Flusher<V> {
   readonly #parts: FlusherParts<V>
   readonly #group: GroupKeys
+  readonly #parking: Parking
   /** How often the operation of a key has failed, while others were saved. */
   readonly #failures = new Map<string, number>()
   #carried = 0
@@ -48,15 +50,24 @@ export class Flusher<V> {
   #timer: unknown
   #nextAt = 0
   #closed = false
+  /** Of the oldest entry when it was looked at, and when that was. */
+  #ageThen = 0
+  #lookedAt = 0
   depth = 0
-  age = 0
+  parked = 0
   holdsLock = false
   failure: string | undefined
 
   constructor(parts: FlusherParts<V>, group: GroupKeys) {
     this.#parts = parts
     this.#group = group
+    this.#parking = new Parking(parts, group)
     this.#schedule(0)
+  }
+
+  /** For how long the oldest entry has waited, in milliseconds: it goes on waiting while nobody can look. */
+  get age(): number {
+    return this.depth === 0 ? 0 : this.#ageThen + Math.max(0, this.#parts.clock.now() - this.#lookedAt)
   }
 
   /** Something was appended here: not later than `delay` from now. */
@@ -70,12 +81,14 @@ export class Flusher<V> {
   /** Saves what waits now, as far as this process may. False where it could not. */
   async flushNow(): Promise<boolean> {
     do {
-      await this.#round
+      // Of several that wait for it only one may go on: two rounds at once would acknowledge one batch twice.
+      while (this.#round !== undefined) await this.#round
+      if (this.#closed) return false
       this.#cancel()
       const pause = await this.#run()
       if (pause === undefined) return false
       if (!this.holdsLock) return this.depth === 0
-    } while (this.depth > 0 && !this.#closed)
+    } while (this.depth > 0)
     return true
   }
 
@@ -84,7 +97,8 @@ export class Flusher<V> {
     this.#closed = true
     this.#cancel()
     await this.#round
-    if (this.holdsLock) await this.#parts.streams.releaseLock(this.#group, this.#parts.consumer).catch(() => {})
+    // Whether it has it or not: a look that failed may have taken it.
+    await this.#parts.streams.releaseLock(this.#group, this.#parts.consumer).catch(() => {})
     this.holdsLock = false
   }
 
@@ -138,9 +152,14 @@ export class Flusher<V> {
   async #flush(): Promise<number> {
     const { streams, consumer, settings, tallies, random, clock } = this.#parts
     const most = settings.batch + Math.min(this.#carried, mostCarried * settings.batch)
-    const taken = await streams.take(this.#group, consumer, lockTtl, most)
+    const taken = await streams.take(this.#group, consumer, lockTtl, most).catch((error: unknown) => {
+      this.holdsLock = false
+      throw error
+    })
     this.depth = taken.depth
-    this.age = taken.age
+    this.parked = taken.parked
+    this.#ageThen = taken.age
+    this.#lookedAt = clock.now()
     this.holdsLock = taken.kind === 'taken'
     if (taken.kind === 'held') {
       this.#carried = 0
@@ -162,42 +181,58 @@ export class Flusher<V> {
 
   /** How many entries have left the stream. */
   async #save(entries: readonly StreamEntry[]): Promise<number> {
-    const { saving, settings, tallies, decode } = this.#parts
+    const { decode, keys } = this.#parts
     const { batched, unreadable } = coalesce(entries, decode)
+    const isCalm = this.#failedRounds === 0 && this.#carried === 0
+    this.#carried = 0
+    this.#parking.full = false
     let settled = 0
-    for (const one of unreadable) settled += await this.#parkUnreadable(one)
-    if (batched.length === 0) return settled
-    const operationOf = ({ operation }: Batched<V>): BehindOperation<V> => operation
-    if (this.#failedRounds === 0 && this.#carried === 0) {
-      try {
-        await saving.saveAll(batched.map(operationOf))
-      } catch (error) {
-        // Most failures are the source's, and pass. The next round finds out whose this one is.
-        tallies.retried += 1
-        this.#carried = entries.length
-        throw error
-      }
-      this.#carried = 0
-      return settled + (await this.#acknowledge(batched))
+    for (const { entry, key, schemaVersion } of unreadable) {
+      const value = keys.valueIn(this.#group, key, schemaVersion)
+      settled += await this.#park([entry], { value, count: 1, sum: 0 }, new NotReadable('no operation of ours'), 0)
     }
+    settled += await (isCalm ? this.#saveTogether(batched) : this.#saveApart(batched))
+    if (this.#parking.full) throw new ParkedFull()
+    return settled
+  }
+
+  async #saveTogether(batched: readonly Batched<V>[]): Promise<number> {
+    if (batched.length === 0) return 0
+    const { saving, tallies } = this.#parts
+    try {
+      await saving.saveAll(batched.map(operationOf))
+    } catch (error) {
+      // Most failures are the source's, and pass. The next round finds out whose this one is.
+      tallies.retried += 1
+      this.#carry(batched)
+      throw error
+    }
+    return await this.#acknowledge(batched)
+  }
+
+  async #saveApart(batched: readonly Batched<V>[]): Promise<number> {
+    const { saving, settings, tallies } = this.#parts
     const { saved, failed, error } = await saving.saveApart(batched, operationOf)
-    if (saved.length > 0) settled += await this.#acknowledge(saved)
+    let settled = saved.length > 0 ? await this.#acknowledge(saved) : 0
     if (saved.length < batched.length) tallies.retried += 1
-    this.#carried = error === undefined ? 0 : entries.length
+    if (error !== undefined) {
+      this.#carry(batched)
+      throw error
+    }
+    for (const { operation } of saved) this.#failures.delete(operation.key)
     for (const { one, error: why } of failed) {
       const { key } = one.operation
       const failures = (this.#failures.get(key) ?? 0) + 1
-      if (failures >= settings.attempts) {
-        settled += await this.#park(one.entries, this.#settledOf(one), reasonOf(why), kindOf(why))
-        this.#failures.delete(key)
-      } else {
-        this.#failures.set(key, failures)
-        this.#carried += one.entries.length
-      }
+      this.#failures.set(key, failures)
+      if (failures < settings.attempts) this.#carry([one])
+      else settled += await this.#park(one.entries, this.#settledOf(one), why, failures)
     }
-    if (error !== undefined) throw error
-    for (const { operation } of saved) this.#failures.delete(operation.key)
     return settled
+  }
+
+  /** These stay in the stream, and come again beside what is new. */
+  #carry(batched: readonly Batched<V>[]): void {
+    for (const { entries } of batched) this.#carried += entries.length
   }
 
   async #acknowledge(saved: readonly Batched<V>[]): Promise<number> {
@@ -214,28 +249,15 @@ export class Flusher<V> {
 
   #settledOf({ operation, entries, schemaVersion }: Batched<V>): Settled {
     const sum = operation.kind === 'increment' ? operation.increment : 0
-    return { value: this.#parts.keys.valueOf(operation.key, schemaVersion), count: entries.length, sum }
+    const value = this.#parts.keys.valueIn(this.#group, operation.key, schemaVersion)
+    return { value, count: entries.length, sum }
   }
 
-  #parkUnreadable({ entry, key, schemaVersion }: Unreadable): Promise<number> {
-    const value = this.#parts.keys.valueOf(key, schemaVersion)
-    return this.#park([entry], { value, count: 1, sum: 0 }, 'unreadable', 'unreadable')
-  }
-
-  async #park(entries: readonly StreamEntry[], settled: Settled, reason: string, kind: string): Promise<number> {
-    const { streams, consumer, settings, tallies, logger, namespace } = this.#parts
-    const ids = entries.map(({ id }) => id)
-    const lost = await streams.park(this.#group, consumer, ids, settled, reason, settings.maxParked)
-    if (lost === undefined) return 0
-    tallies.parked += ids.length
-    tallies.parkedLost += lost
-    logger.error(
-      { namespace, operations: ids.length, error: kind },
-      'write-behind: operations could not be saved and are parked',
-    )
-    if (lost > 0)
-      logger.error({ namespace, operations: lost }, 'write-behind: parked operations are lost: more than maxParked')
-    return ids.length
+  async #park(entries: readonly StreamEntry[], settled: Settled, error: unknown, attempts: number): Promise<number> {
+    const left = await this.#parking.park(entries, settled, error, attempts)
+    this.#carried += entries.length - left
+    this.parked += left
+    return left
   }
 
   async #keepingLock<T>(work: () => Promise<T>): Promise<T> {
@@ -254,4 +276,8 @@ export class Flusher<V> {
       clock.clearTimeout(timer)
     }
   }
+}
+
+function operationOf<V>({ operation }: Batched<V>): BehindOperation<V> {
+  return operation
 }

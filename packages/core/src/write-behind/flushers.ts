@@ -14,17 +14,22 @@ export class Flushers<V> {
   }
 
   get health(): BehindHealth {
+    const { maxWaiting, maxParked } = this.#parts.settings
+    const [depths, parked] = [this.#all.map(({ depth }) => depth), this.#all.map((one) => one.parked)]
     return {
-      waiting: this.#all.reduce((sum, { depth }) => sum + depth, 0),
+      waiting: sum(depths),
+      waitingShare: Math.max(...depths) / maxWaiting,
       oldestMilliseconds: Math.max(...this.#all.map(({ age }) => age)),
+      parked: sum(parked),
+      parkedShare: Math.max(...parked) / maxParked,
       flushing: this.#all.some(({ holdsLock }) => holdsLock),
       failure: this.#all.find(({ failure }) => failure !== undefined)?.failure,
     }
   }
 
-  /** Something of this key was appended. */
-  wake(key: string): void {
-    this.#all[this.#parts.keys.numberOf(key)]?.wake()
+  /** Something was appended in this group. */
+  wake(group: number): void {
+    this.#all[group]?.wake()
   }
 
   /** Flushes until nothing waits; false where something does when the time is over. `before` is waited for first. */
@@ -43,20 +48,32 @@ export class Flushers<V> {
     return (await within(clock, milliseconds, drained())) ?? false
   }
 
-  /** Flushes once more where this process holds the lock, and ends. */
+  /** Flushes once more what no other process does, and ends: what a source that hangs has in hand is given up. */
   async close(milliseconds: number, before: Promise<void>): Promise<void> {
-    const ended = async () => {
+    const { clock, saving, logger, namespace } = this.#parts
+    const flushed = async () => {
       await before
-      await Promise.all(this.#all.filter(({ holdsLock }) => holdsLock).map((flusher) => flusher.flushNow()))
-      await Promise.all(this.#all.map((flusher) => flusher.close()))
+      await Promise.all(this.#all.map((flusher) => flusher.flushNow()))
     }
-    await within(this.#parts.clock, milliseconds, ended())
+    await within(clock, milliseconds, flushed())
     this.#closed = true
-    for (const flusher of this.#all) void flusher.close()
+    const left = sum(this.#all.map(({ holdsLock, failure, depth }) => (holdsLock || failure !== undefined ? depth : 0)))
+    if (left > 0) {
+      logger.warn(
+        { namespace, waiting: left },
+        'write-behind: closed before all was saved; it waits in Redis for another',
+      )
+    }
+    saving.end()
+    await Promise.all(this.#all.map((flusher) => flusher.close()))
   }
 }
 
 const pauseOfDrain = 100
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0)
+}
 
 async function within<T>(clock: Clock, milliseconds: number, work: Promise<T>): Promise<T | undefined> {
   let timer: unknown

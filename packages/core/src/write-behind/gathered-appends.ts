@@ -57,9 +57,9 @@ export class GatheredAppends {
   async #sendTogether(some: readonly Waiting[]): Promise<void> {
     try {
       const all = some.map(({ append }) => append)
-      const outcome = await this.#gate.run('essential', () =>
-        this.#streams.appendIncrements(this.#group, this.#settings, all),
-      )
+      const append = () => this.#streams.appendIncrements(this.#group, this.#settings, all)
+      // A stream at its bound has written nothing, which says nothing of Redis.
+      const outcome = await this.#gate.run('essential', append, (values) => values !== undefined)
       const none = outcome === undefined ? 'full' : typeof outcome === 'string' ? 'refused' : undefined
       const values = typeof outcome === 'object' ? outcome : []
       some.forEach(({ resolve }, index) => {

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../clock.ts'
-import { LoadTimeoutError } from '../errors.ts'
+import { CacheClosedError, LoadTimeoutError } from '../errors.ts'
 import type { BehindOperation, BehindSettings } from '../options/behind-options.ts'
 
 /** What became of several operations. Where `error` stands, the source seems to be away and the rest was not tried. */
@@ -18,6 +18,8 @@ export class Saving<V> {
   readonly #settings: Pick<BehindSettings<V>, 'saveMany' | 'saveTimeout'>
   readonly #clock: Clock
   readonly #random: Random
+  readonly #running = new Set<AbortController>()
+  #ended = false
 
   constructor(
     namespace: string,
@@ -31,10 +33,18 @@ export class Saving<V> {
     this.#random = random
   }
 
-  /** @throws LoadTimeoutError, or what `saveMany` throws */
+  /** Gives up what is under way, and begins nothing any more: a source that hangs must not keep a closed process alive. */
+  end(): void {
+    this.#ended = true
+    for (const controller of this.#running) controller.abort(new CacheClosedError())
+  }
+
+  /** @throws LoadTimeoutError, CacheClosedError, or what `saveMany` throws */
   async saveAll(operations: readonly BehindOperation<V>[]): Promise<void> {
+    if (this.#ended) throw new CacheClosedError()
     const { saveMany, saveTimeout } = this.#settings
     const controller = new AbortController()
+    this.#running.add(controller)
     const { signal } = controller
     const late = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
@@ -47,6 +57,7 @@ export class Saving<V> {
       await Promise.race([callSaveMany(saveMany, operations, signal), late])
     } finally {
       this.#clock.clearTimeout(timer)
+      this.#running.delete(controller)
     }
   }
 
@@ -62,6 +73,8 @@ export class Saving<V> {
         await this.saveAll(some.map(operationOf))
         saved.push(...some)
       } catch (error) {
+        // Nothing is told of the operations by that.
+        if (this.#ended) return { saved, failed: [], error }
         const [only] = some
         if (some.length > 1) {
           // A source that hangs would hang for each half too.

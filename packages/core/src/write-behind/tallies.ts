@@ -4,8 +4,14 @@ import { type Histogram, HistogramCounter } from '../histogram.ts'
 export interface BehindHealth {
   /** Operations that wait to be saved, of all processes. */
   readonly waiting: number
+  /** Of the stream that is fullest, the share of `maxWaiting`: 0 to 1. At 1 writes are treated as with a full Redis. */
+  readonly waitingShare: number
   /** For how long the oldest of them has waited, in milliseconds. */
   readonly oldestMilliseconds: number
+  /** Operations that could not be saved and are put aside, of all processes. */
+  readonly parked: number
+  /** Of the slot group that has most, the share of `maxParked`. From 1 on what cannot be saved stays among what waits. */
+  readonly parkedShare: number
   /** Whether this process is the one that saves, of any group. */
   readonly flushing: boolean
   /** Why the latest attempt to save failed; undefined while it works. */
@@ -27,8 +33,6 @@ export interface BehindStatistics {
   readonly retried: number
   /** Operations that could not be saved and were put aside. */
   readonly parked: number
-  /** Of those put aside before: gave way, because there were too many. They are lost. */
-  readonly parkedLost: number
   /** Operations that another process had taken and not saved. */
   readonly takenOver: number
   /** Loads that were answered while what waits was on its way to the source, and may be wrong by that; kept nowhere. */
@@ -48,13 +52,12 @@ export class Tallies {
   batches = 0
   retried = 0
   parked = 0
-  parkedLost = 0
   takenOver = 0
   unsureLoads = 0
   readonly lagSeconds = new HistogramCounter(lagBounds)
 
   snapshot(): BehindStatistics {
-    const { appended, direct, refused, saved, batches, retried, parked, parkedLost, takenOver, unsureLoads } = this
+    const { appended, direct, refused, saved, batches, retried, parked, takenOver, unsureLoads } = this
     const lagSeconds = this.lagSeconds.snapshot()
     return {
       appended,
@@ -64,7 +67,6 @@ export class Tallies {
       batches,
       retried,
       parked,
-      parkedLost,
       takenOver,
       unsureLoads,
       lagSeconds,

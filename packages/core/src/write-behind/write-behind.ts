@@ -15,12 +15,14 @@ import type { NamespaceSettings } from '../options/namespace-options.ts'
 import type { Account } from '../pressure/account.ts'
 import type { WriteGate } from '../pressure/write-gate.ts'
 import type { RedisCommands } from '../redis/commands.ts'
+import { ParkedCommands } from '../redis/parked-commands.ts'
 import { type Append, type AppendSettings, StreamCommands } from '../redis/stream-commands.ts'
 import { increment } from './coalesce.ts'
 import { DirectSaves } from './direct-saves.ts'
 import { EvictionGuard } from './eviction-guard.ts'
 import { Flushers } from './flushers.ts'
 import { type AppendedIncrement, GatheredAppends, type NotAppended } from './gathered-appends.ts'
+import { Parked } from './parked.ts'
 import { kindOf, Saving } from './saving.ts'
 import { type BehindHealth, type BehindStatistics, Tallies } from './tallies.ts'
 import { WaitingLoads } from './waiting-loads.ts'
@@ -64,6 +66,7 @@ const longestId = 128
  */
 export class WriteBehind<V> {
   readonly loads: WaitingLoads<V>
+  readonly parked: Parked<V>
   readonly #parts: BehindParts<V>
   readonly #streams: StreamCommands
   readonly #guard: EvictionGuard
@@ -109,6 +112,14 @@ export class WriteBehind<V> {
       (group) => new GatheredAppends(this.#streams, remote.gate, group, this.#appendSettings),
     )
     this.#flushers = new Flushers<V>(shared)
+    this.parked = new Parked<V>({
+      ...{ namespace: name, keys, gate: remote.gate, decode: shared.decode },
+      ...{ mostWaiting: behind.maxWaiting, channel: this.#appendSettings.channel },
+      commands: new ParkedCommands(remote.commands),
+      messageOf: (key) => invalidation(remote.sender, parts.id, key),
+      forgetting: (all, work) => this.#forgetting(all, work),
+      wake: (group) => this.#flushers.wake(group),
+    })
     this.#watchPolicy()
   }
 
@@ -158,7 +169,7 @@ export class WriteBehind<V> {
           sequence,
         )
       const appended = await this.#append(key, async () => {
-        const outcome = await remote.gate.run('essential', send)
+        const outcome = await remote.gate.run('essential', send, (taken) => taken)
         return typeof outcome === 'string' ? 'refused' : outcome ? { value: undefined } : 'full'
       })
       if (typeof appended === 'object') return
@@ -198,6 +209,20 @@ export class WriteBehind<V> {
     }
   }
 
+  /** Reads that began before `work` ended keep nothing of what they read of these keys. */
+  async #forgetting<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
+    const { fences, local } = this.#parts
+    const tickets = keys.map((key) => [key, fences.openWrite(key)] as const)
+    try {
+      return await work()
+    } finally {
+      for (const [key, ticket] of tickets) {
+        fences.closeWrite(key, ticket)
+        local?.delete(key)
+      }
+    }
+  }
+
   /** What Redis answered, or why it has not taken it, as far as is known. */
   async #append(
     key: string,
@@ -210,7 +235,7 @@ export class WriteBehind<V> {
       if (outcome === 'refused') return 'Redis is full or refuses writes'
       if (outcome === 'full') return 'as many operations wait as behind.maxWaiting allows'
       this.#tallies.appended += 1
-      this.#flushers.wake(key)
+      this.#flushers.wake(this.#parts.keys.numberOf(key))
       return outcome
     } catch (error) {
       this.#parts.logger.debug(
