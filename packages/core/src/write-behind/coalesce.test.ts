@@ -25,7 +25,7 @@ describe('coalesce', () => {
       { kind: 'increment', key: 'b', increment: 3, ids: ['id1', 'id3'], increments: [5, -2], sequence: 3 },
       { kind: 'increment', key: 'a', increment: 1, ids: ['id2'], increments: [1], sequence: 2 },
     ])
-    expect(batched[0]?.entries.map(({ id }) => id)).toEqual(['1-0', '3-0'])
+    expect(batched[0]?.shares.map(({ entries }) => entries.map(({ id }) => id))).toEqual([['1-0', '3-0']])
     expect(unreadable).toEqual([])
   })
 
@@ -51,12 +51,21 @@ describe('coalesce', () => {
     expect(unreadable.map(({ key }) => key)).toEqual(['a', '', 'c'])
   })
 
-  test('releases with other schema versions keep books of their own', () => {
+  test('releases with other schema versions: one operation a key all the same, and books of their own', () => {
     const newer = {
       ...incremented(2, 'a', 1),
       fields: new Map([...incremented(2, 'a', 1).fields, ['s', Buffer.from('7')]]),
     }
-    const { batched } = coalesce([incremented(1, 'a', 1), newer], decode)
-    expect(batched.map(({ schemaVersion }) => schemaVersion)).toEqual([0, 7])
+    const { batched } = coalesce([incremented(1, 'a', 5), newer, incremented(3, 'a', 7)], decode)
+    expect(batched.map(({ operation }) => operation)).toMatchObject([{ ids: ['id1', 'id2', 'id3'], increment: 13 }])
+    expect(batched[0]?.shares.map(({ schemaVersion, sum }) => [schemaVersion, sum])).toEqual([
+      [0, 12],
+      [7, 1],
+    ])
+  })
+
+  test('a set and an increment of one key are two operations: neither is lost in the other', () => {
+    const { batched } = coalesce([incremented(1, 'a', 5), set(2, 'a', 'one')], decode)
+    expect(batched.map(({ operation }) => operation.kind)).toEqual(['increment', 'set'])
   })
 })

@@ -1,11 +1,18 @@
 import type { BehindOperation, IncrementOperation } from '../options/behind-options.ts'
 import type { StreamEntry } from '../redis/stream-commands.ts'
 
-/** One operation for the source, and the entries that it came from. */
+/** One operation for the source, and where it came from. */
 export interface Batched<V> {
   readonly operation: BehindOperation<V>
-  readonly entries: readonly StreamEntry[]
+  readonly shares: readonly Share[]
+}
+
+/** What of an operation was written by releases of one schema version: a value of its own in Redis, with books of its own. */
+export interface Share {
   readonly schemaVersion: number
+  readonly entries: readonly StreamEntry[]
+  /** Of increments. */
+  readonly sum: number
 }
 
 export interface Unreadable {
@@ -42,8 +49,8 @@ export function coalesce<V>(
       unreadable.push({ entry, key: text(entry, 'k') ?? '', schemaVersion: Number(text(entry, 's') ?? 0) })
       continue
     }
-    // A key that is of two releases at once is two values in Redis, and what waits is booked for each.
-    const place = `${parsed.schemaVersion} ${parsed.key}`
+    // Of a namespace that was declared otherwise before, a key may have both kinds.
+    const place = `${'by' in parsed ? 'increment' : 'set'} ${parsed.key}`
     const others = byKey.get(place)
     if (others === undefined) byKey.set(place, [parsed])
     else others.push(parsed)
@@ -53,18 +60,30 @@ export function coalesce<V>(
 
 function merge<V>(all: readonly Parsed<V>[]): Batched<V> {
   const [first] = all as readonly [Parsed<V>]
-  const { key, schemaVersion } = first
+  const { key } = first
   const ids = all.map(({ id }) => id)
-  const entries = all.map(({ entry }) => entry)
+  const versions = [...new Set(all.map(({ schemaVersion }) => schemaVersion))]
+  const shares = versions.map((version) =>
+    shareOf(
+      version,
+      all.filter(({ schemaVersion }) => schemaVersion === version),
+    ),
+  )
   if ('by' in first) {
-    const increments = all.map((one) => ('by' in one ? one.by : 0))
-    return { operation: increment(key, ids, increments, sequenceOf(entries.at(-1))), entries, schemaVersion }
+    return { operation: increment(key, ids, all.map(amountOf), sequenceOf(all.at(-1)?.entry)), shares }
   }
   let newest = first
   for (const one of all) if ('value' in one && one.sequence >= newest.sequence) newest = one
   const { value, sequence } = newest
-  return { operation: { kind: 'set', key, value, ids, sequence }, entries, schemaVersion }
+  return { operation: { kind: 'set', key, value, ids, sequence }, shares }
 }
+
+function shareOf<V>(schemaVersion: number, all: readonly Parsed<V>[]): Share {
+  const sum = all.reduce((total, one) => total + amountOf(one), 0)
+  return { schemaVersion, entries: all.map(({ entry }) => entry), sum }
+}
+
+const amountOf = <V>(one: Parsed<V>): number => ('by' in one ? one.by : 0)
 
 export function increment(
   key: string,

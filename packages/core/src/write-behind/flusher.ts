@@ -3,7 +3,7 @@ import type { GroupedKeySpace, GroupKeys } from '../entry/key.ts'
 import type { BehindOperation, BehindSettings } from '../options/behind-options.ts'
 import type { Logger } from '../options/logger.ts'
 import type { Settled, StreamCommands, StreamEntry } from '../redis/stream-commands.ts'
-import { type Batched, coalesce } from './coalesce.ts'
+import { type Batched, coalesce, type Share } from './coalesce.ts'
 import { NotReadable, ParkedFull, Parking } from './parking.ts'
 import { kindOf, type Saving } from './saving.ts'
 import type { Tallies } from './tallies.ts'
@@ -225,21 +225,27 @@ export class Flusher<V> {
       const failures = (this.#failures.get(key) ?? 0) + 1
       this.#failures.set(key, failures)
       if (failures < settings.attempts) this.#carry([one])
-      else settled += await this.#park(one.entries, this.#settledOf(one), why, failures)
+      else {
+        for (const share of one.shares) {
+          settled += await this.#park(share.entries, this.#settledOf(key, share), why, failures)
+        }
+      }
     }
     return settled
   }
 
   /** These stay in the stream, and come again beside what is new. */
   #carry(batched: readonly Batched<V>[]): void {
-    for (const { entries } of batched) this.#carried += entries.length
+    for (const { shares } of batched) for (const { entries } of shares) this.#carried += entries.length
   }
 
   async #acknowledge(saved: readonly Batched<V>[]): Promise<number> {
     const { streams, consumer, tallies, settings } = this.#parts
-    const ids = saved.flatMap(({ entries }) => entries.map(({ id }) => id))
+    const ids = saved.flatMap(({ shares }) => shares.flatMap(({ entries }) => entries.map(({ id }) => id)))
     const drop = settings.sequence !== undefined
-    const settled = saved.map((one) => this.#settledOf(one))
+    const settled = saved.flatMap(({ operation: { key }, shares }) =>
+      shares.map((share) => this.#settledOf(key, share)),
+    )
     // Where the lock was lost another process saves them once more, and the source drops them.
     this.holdsLock = await streams.acknowledge(this.#group, consumer, ids, settled, drop)
     tallies.saved += ids.length
@@ -247,10 +253,8 @@ export class Flusher<V> {
     return ids.length
   }
 
-  #settledOf({ operation, entries, schemaVersion }: Batched<V>): Settled {
-    const sum = operation.kind === 'increment' ? operation.increment : 0
-    const value = this.#parts.keys.valueIn(this.#group, operation.key, schemaVersion)
-    return { value, count: entries.length, sum }
+  #settledOf(key: string, { schemaVersion, entries, sum }: Share): Settled {
+    return { value: this.#parts.keys.valueIn(this.#group, key, schemaVersion), count: entries.length, sum }
   }
 
   async #park(entries: readonly StreamEntry[], settled: Settled, error: unknown, attempts: number): Promise<number> {
