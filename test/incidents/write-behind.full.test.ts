@@ -1,7 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { findPostgres } from '../../scripts/postgres.ts'
+import { killRedisUnderLoad } from '../support/behind-redis-kills.ts'
 import { runBehind } from '../support/behind-run.ts'
+import { cleanup } from '../support/cleanup.ts'
 
+const afterwards = cleanup()
 const programs = await findPostgres()
 if ('reason' in programs) console.warn(`no PostgreSQL, so no sums in it are shown: ${programs.reason}`)
 
@@ -20,3 +26,18 @@ test.skipIf('reason' in programs)(
     expect(takenOver).toBeGreaterThan(0)
   },
 )
+
+test('Redis killed twelve times under load, without persistence: lost is at most what was acknowledged since the last flush', async () => {
+  const outcome = await killRedisUnderLoad({}, 12)
+  console.log(outcome)
+  expect(outcome).toMatchObject({ lostDespiteFlush: 0, tooMany: 0 })
+  expect(outcome.lost).toBeGreaterThan(0)
+})
+
+test('Redis killed twelve times under load, with appendfsync always: nothing is lost', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'plimsoll-aof-'))
+  afterwards(() => rm(folder, { recursive: true, force: true }))
+  const outcome = await killRedisUnderLoad({ appendonly: 'yes', appendfsync: 'always', dir: folder }, 12)
+  console.log(outcome)
+  expect(outcome).toMatchObject({ lost: 0, lostDespiteFlush: 0, tooMany: 0 })
+})

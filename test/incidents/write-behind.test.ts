@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createCache } from '../../packages/core/src/index.ts'
 import { findPostgres } from '../../scripts/postgres.ts'
+import { killRedisUnderLoad } from '../support/behind-redis-kills.ts'
 import { runBehind } from '../support/behind-run.ts'
 import { BehindSource } from '../support/behind-source.ts'
 import { cleanup } from '../support/cleanup.ts'
@@ -62,6 +63,16 @@ describe('Redis is killed', () => {
   test('with appendfsync always nothing is lost', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'plimsoll-aof-'))
     afterwards(() => rm(folder, { recursive: true, force: true }))
-    expect(await appendThenKill({ appendonly: 'yes', appendfsync: 'always', dir: folder })).toBe(900)
+    const settings = { appendonly: 'yes', appendfsync: 'always', dir: folder }
+    expect(await appendThenKill(settings)).toBe(900)
+    const underLoad = await killRedisUnderLoad({ ...settings, appenddirname: 'under-load' }, 2)
+    expect(underLoad).toMatchObject({ lost: 0, lostDespiteFlush: 0, tooMany: 0 })
+  })
+
+  test('under load without persistence: what was acknowledged before the last flush is never lost', async () => {
+    const outcome = await killRedisUnderLoad({}, 3)
+    expect(outcome).toMatchObject({ lostDespiteFlush: 0, tooMany: 0 })
+    expect(outcome.lost).toBeGreaterThan(0)
+    expect(outcome.lost).toBeLessThan(outcome.acknowledged / 2)
   })
 })

@@ -28,6 +28,10 @@ export class BehindSource {
     await this.after()
   }
 
+  has(id: string): boolean {
+    return this.#seen.has(id)
+  }
+
   read(key: string): unknown {
     this.reads += 1
     return this.sums.get(key) ?? this.values.get(key)
