@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
+import { createCache, type Namespace } from '../../packages/core/src/index.ts'
 import { BehindSource } from '../support/behind-source.ts'
 import { cleanup } from '../support/cleanup.ts'
 import { behindTools } from '../support/open-behind.ts'
@@ -66,6 +67,27 @@ describe('what goes wrong around write-behind', () => {
     await items.drain()
     expect(await redis.exists(value, `${head}waiting`)).toBe(0)
     expect(await items.get('a')).toBe(100)
+  })
+
+  test('two releases side by side: one operation a key, and the books of both are settled', async () => {
+    const { server, redis } = await startRedis()
+    const source = new BehindSource()
+    const [older, newer] = [0, 1].map((schemaVersion) => {
+      const cache = createCache({ name: 'shop', redis: server.url, commandTimeout: 5_000 })
+      afterwards(() => cache.close())
+      return cache.namespace<number>({
+        ...{ name: 'item', write: 'behind', behind: { counters: true, delay: '1m' }, schemaVersion },
+        load: (key) => source.read(key) as number | undefined,
+        saveMany: source.saveMany,
+      })
+    }) as [Namespace<number>, Namespace<number>]
+    await Promise.all([older.drain(), newer.drain()])
+    await older.increment('a', 5)
+    await newer.increment('a', 7)
+    await until(() => newer.drain(), 'what waits is saved')
+    expect(source.calls.map((operations) => operations.length)).toEqual([1])
+    expect(source.sums.get('a')).toBe(12)
+    expect(await redis.exists(`${head}waiting`)).toBe(0)
   })
 
   test('a stream that a standalone Redis took into a cluster is flushed there', async () => {

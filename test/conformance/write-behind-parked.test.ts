@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import {
   type BehindOptions,
+  type Cache,
   type CacheOptions,
   createCache,
   InvalidArgumentError,
+  type Namespace,
   ParkedUnavailableError,
 } from '../../packages/core/src/index.ts'
 import { BehindSource } from '../support/behind-source.ts'
@@ -32,8 +34,18 @@ function openCounters(redis: CacheOptions['redis'], source: BehindSource, behind
   return open<number>(redis, { counters: true, attempts: 1, ...behind }, source, { commandTimeout: 5_000 })
 }
 
+interface Held {
+  readonly cache: Cache
+  readonly items: Namespace<number>
+  hits(): number
+}
+
 /** Writes other keys until so many are parked: nothing is while nothing else is saved. */
-async function untilParked<V>({ items }: OpenBehind<V>, count: number, write: () => Promise<unknown>): Promise<void> {
+async function untilParked<V>(
+  { items }: Pick<OpenBehind<V>, 'items'>,
+  count: number,
+  write: () => Promise<unknown>,
+): Promise<void> {
   await until(async () => {
     await write()
     return (await items.listParked({ limit: 1_000 })).operations.length >= count
@@ -106,6 +118,32 @@ describe('what is parked', () => {
     expect(await items.drain()).toBe(true)
     expect(source.sums.get('bad')).toBe(105)
     expect(await items.get('bad')).toBe(105)
+  })
+
+  test('a retry makes other processes forget what they hold', async () => {
+    const { server } = await startRedis()
+    const { source, bad } = pickySource('bad')
+    const [one, another] = [0, 1].map(() => {
+      const cache = createCache({ name: 'shop', redis: server.url, commandTimeout: 5_000 })
+      afterwards(() => cache.close())
+      const items = cache.namespace<number>({
+        ...{ name: 'item', write: 'behind', behind: { counters: true, attempts: 1, delay: 20 }, local: { ttl: '10m' } },
+        load: (key) => source.read(key) as number | undefined,
+        saveMany: source.saveMany,
+      })
+      return { cache, items, hits: () => cache.health().namespaces['item']?.localHits ?? 0 }
+    }) as [Held, Held]
+    await until(() => [one, another].every(({ cache }) => cache.health().redis.channel === 'connected'), 'they hear')
+    source.sums.set('bad', 100)
+    await one.items.increment('bad', 5)
+    await untilParked(one, 1, () => one.items.increment('good'))
+    await until(async () => {
+      expect(await another.items.get('bad')).toBe(100)
+      return another.hits() > 0
+    }, 'it is held locally')
+    bad.clear()
+    await one.items.retryParked('all')
+    await until(async () => (await another.items.get('bad')) === 105, 'the other one has heard of it')
   })
 
   test('a value that is retried does not overtake a newer one, in the source or in Redis', async () => {

@@ -7,6 +7,7 @@ import { type Batched, coalesce, type Share } from './coalesce.ts'
 import { NotReadable, ParkedFull, Parking } from './parking.ts'
 import { kindOf, type Saving } from './saving.ts'
 import type { Tallies } from './tallies.ts'
+import { whileRenewing } from './while-renewing.ts'
 
 export interface FlusherParts<V> {
   readonly namespace: string
@@ -173,7 +174,8 @@ export class Flusher<V> {
     }
     this.#idleRounds = 0
     const began = clock.now()
-    const settled = await this.#keepingLock(() => this.#save(taken.entries))
+    const renew = () => streams.renewLock(this.#group, consumer, lockTtl)
+    const settled = await whileRenewing(clock, renewEvery, renew, () => this.#save(taken.entries))
     this.depth = Math.max(0, taken.depth - settled)
     tallies.lagSeconds.observe(Math.max(0, taken.age + clock.now() - began) / 1_000)
     return taken.entries.length >= most ? 0 : settings.delay
@@ -262,23 +264,6 @@ export class Flusher<V> {
     this.#carried += entries.length - left
     this.parked += left
     return left
-  }
-
-  async #keepingLock<T>(work: () => Promise<T>): Promise<T> {
-    const { streams, consumer, clock } = this.#parts
-    let timer: unknown
-    const renewLater = () => {
-      timer = clock.setTimeout(() => {
-        renewLater()
-        streams.renewLock(this.#group, consumer, lockTtl).catch(() => {})
-      }, renewEvery)
-    }
-    renewLater()
-    try {
-      return await work()
-    } finally {
-      clock.clearTimeout(timer)
-    }
   }
 }
 

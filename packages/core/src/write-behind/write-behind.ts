@@ -190,12 +190,11 @@ export class WriteBehind<V> {
     await this.#flushers.close(milliseconds, this.#direct.settled())
   }
 
-  /** Counts it, and keeps reads that began before it ended from keeping what they read. */
+  /** Counts it, and says of each failure what it is. */
   async #write<T>(key: string, id: string, work: () => Promise<T>): Promise<T> {
-    const { fences, local, counters } = this.#parts
-    const ticket = fences.openWrite(key)
+    const { counters } = this.#parts
     try {
-      const result = await work()
+      const result = await this.#forgetting([key], work)
       counters.writes += 1
       return result
     } catch (error) {
@@ -203,9 +202,6 @@ export class WriteBehind<V> {
       this.#tallies.refused += 1
       if (error instanceof EvictionPolicyError || error instanceof WriteBehindRefusedError) throw error
       throw this.#refused('the source did not take it either', id, error)
-    } finally {
-      fences.closeWrite(key, ticket)
-      local?.delete(key)
     }
   }
 
