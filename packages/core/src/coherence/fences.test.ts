@@ -101,11 +101,23 @@ describe('a write', () => {
   })
 })
 
+test('a write that something came between is under way until it ends: close() waits for it', () => {
+  const { fences } = open()
+  const [first, second] = [fences.openWrite('a'), fences.openWrite('a')]
+  fences.closeWrite('a', first)
+  expect(fences.writes).toBe(1)
+  fences.voidKey('a')
+  fences.voidAll()
+  expect(fences.writes).toBe(1)
+  fences.closeWrite('a', second)
+  expect(fences.writes).toBe(0)
+})
+
 test('nothing is left of what has ended', () => {
   const { fences, openRead } = open()
   const tickets = ['a', 'b', 'a'].map((key) => [key, fences.openWrite(key)] as const)
   const reads = ['a', 'b', 'c'].map((key) => [key, openRead(key)] as const)
-  expect(fences).toMatchObject({ reads: 3, writes: 2 })
+  expect(fences).toMatchObject({ reads: 3, writes: 3 })
   for (const [key, ticket] of tickets) fences.closeWrite(key, ticket)
   for (const [key, read] of reads) fences.closeRead(key, read)
   expect(fences).toMatchObject({ reads: 0, writes: 0 })

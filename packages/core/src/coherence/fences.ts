@@ -16,13 +16,15 @@ export type WriteTicket = object
 export class Fences<R extends Fenced> {
   readonly #reads = new TransientMap<R>()
   readonly #writes = new Map<string, WriteTicket>()
+  #writing = 0
 
   get reads(): number {
     return this.#reads.size
   }
 
+  /** Writes under way, those that something came between too. */
   get writes(): number {
-    return this.#writes.size
+    return this.#writing
   }
 
   /** The read of this key that others may join. */
@@ -47,12 +49,14 @@ export class Fences<R extends Fenced> {
     this.#voidRead(key)
     const ticket: WriteTicket = {}
     this.#writes.set(key, ticket)
+    this.#writing += 1
     return ticket
   }
 
   /** True where no other write of the key began or ended meanwhile. Where one did, both must forget what they hold. */
   closeWrite(key: string, ticket: WriteTicket): boolean {
     this.#voidRead(key)
+    this.#writing -= 1
     const alone = this.#writes.get(key) === ticket
     this.#writes.delete(key)
     return alone
