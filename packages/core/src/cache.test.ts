@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { Cache, createCache } from './cache.ts'
-import { CacheClosedError, InvalidOptionsError } from './errors.ts'
+import { CacheClosedError, InvalidOptionsError, type PartialWriteError } from './errors.ts'
 import { deferred, FakeSource, openLocalCache } from './testing-support/local-cache.ts'
 import { settle } from './testing-support/stepping-clock.ts'
 
@@ -178,6 +178,55 @@ describe('a closed cache', () => {
     const { cache } = openLocalCache()
     await cache.close()
     await expect(cache.getOrSet({ key: 'a', load: () => 'value' })).rejects.toThrow(CacheClosedError)
+  })
+
+  test('keeps nothing of a save that ends later', async () => {
+    const { clock, cache } = openLocalCache()
+    const saved = deferred<void>()
+    const namespace = cache.namespace<string>({ name: 'product', save: () => saved.promise })
+    const writing = namespace.set('a', 'value')
+    await clock.advance(0)
+    const closed = cache.close()
+    saved.resolve()
+    await writing
+    await expect(namespace.get('a')).rejects.toThrow(CacheClosedError)
+    await clock.advance(10_000)
+    await closed
+  })
+
+  test('writes and drops nothing more of many, and says so', async () => {
+    const { clock, cache } = openLocalCache()
+    const saved = deferred<void>()
+    const saves: string[] = []
+    const namespace = cache.namespace<string>({
+      name: 'product',
+      load: () => 'value',
+      save: (key) => {
+        saves.push(key)
+        return saved.promise
+      },
+    })
+    const changed = deferred<string>()
+    const writing = namespace.setMany(Array.from({ length: 40 }, (_, index) => [`key-${index}`, 'value']))
+    const updating = namespace.update('updated', () => changed.promise)
+    const dropping = namespace.deleteMany(Array.from({ length: 300 }, (_, index) => `dropped-${index}`))
+    for (const outcome of [writing, updating, dropping]) outcome.catch(() => {})
+    await clock.advance(0)
+    await settle()
+    const closed = cache.close()
+    saved.resolve()
+    changed.resolve('changed')
+    const failure = await writing.catch((error: unknown) => error)
+    expect((failure as PartialWriteError).failed.size).toBe(24)
+    expect(new Set([...(failure as PartialWriteError).failed.values()].map(String))).toEqual(
+      new Set(['CacheClosedError: this cache is closed']),
+    )
+    await expect(updating).rejects.toThrow(CacheClosedError)
+    expect(saves).toHaveLength(16)
+    await dropping
+    await expect(namespace.deleteMany(['a'])).rejects.toThrow(CacheClosedError)
+    await clock.advance(10_000)
+    await closed
   })
 
   test('rejects hits too from the moment of close() on', async () => {

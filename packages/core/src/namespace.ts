@@ -35,7 +35,7 @@ import { warm } from './read/warm.ts'
 import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
-import { deleteMany, setMany } from './write/many.ts'
+import { assertEntries, assertKeys, deleteMany, setMany } from './write/many.ts'
 import { update } from './write/update.ts'
 import type { WriteThrough } from './write/write-through.ts'
 import type { ListParkedOptions, Parked, ParkedOperation, ParkedPage } from './write-behind/parked.ts'
@@ -223,18 +223,29 @@ export class Namespace<V> implements LinkedNamespace {
     entries: Iterable<readonly [key: string, value: V]>,
     options: Pick<SetOptions, 'signal'> = {},
   ): Promise<void> {
-    const all = [...new Map(entries)]
-    for (const [key] of all) this.#assertUsable(key)
+    this.#assertOpen()
+    const all = [...new Map(assertEntries(entries))]
     const behind = this.#behind
-    const set = (key: string, value: V) => behind?.set(key, value, undefined)
-    await setMany(behind === undefined ? this.#writing : { set }, all, options.signal)
+    const set: WriteThrough<V>['set'] = async (key, value, call) => {
+      // What has not begun when the cache is closed is not written: nobody would hear of it.
+      this.#assertOpen()
+      await (behind === undefined ? this.#writing.set(key, value, call) : behind.set(key, value, undefined))
+    }
+    await setMany({ set, tell: (keys) => this.#writing.tell(keys) }, all, options.signal)
   }
 
-  /** `delete` for many, a hundred keys at a time. */
-  async deleteMany(keys: Iterable<string>): Promise<void> {
-    const all = [...new Set(keys)]
-    for (const key of all) this.#assertUsable(key)
-    await deleteMany(this.#writing, all)
+  /**
+   * `delete` for many, a hundred keys at a time.
+   *
+   * @throws InvalidArgumentError before anything is dropped; CacheClosedError, with what is left not dropped
+   */
+  async deleteMany(keys: Iterable<string> & object): Promise<void> {
+    this.#assertOpen()
+    const drop = async (some: readonly string[]) => {
+      this.#assertOpen()
+      await this.#writing.deleteMany(some)
+    }
+    await deleteMany({ deleteMany: drop }, [...new Set(assertKeys(keys))])
   }
 
   /**
@@ -262,7 +273,11 @@ export class Namespace<V> implements LinkedNamespace {
         now: () => this.#parts.clock.now(),
         enter: (...turn) => this.#exclusive.enter(...turn),
         read: (key) => fetch.load(key, new Context<V>(undefined, new AbortController().signal), loadTimeout),
-        write: (...write) => this.#writing.set(...write),
+        write: async (...write) => {
+          // While `change` ran the cache may have been closed: nothing would hear of the write.
+          this.#assertOpen()
+          await this.#writing.set(...write)
+        },
       },
       key,
       change,
@@ -440,7 +455,7 @@ export class Namespace<V> implements LinkedNamespace {
     this.#closed = true
     for (const refreshing of this.#refreshes) refreshing.stop()
     // From now on a hit would be an answer of a closed cache.
-    this.#local?.clear()
+    this.#local?.close()
     this.#parts.wakeups.wakeAll()
   }
 

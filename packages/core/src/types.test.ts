@@ -125,6 +125,9 @@ describe('a mistake is a compile error:', () => {
     unused(() => products.set('a', { id: 'a', cents: 'five' }))
     // @ts-expect-error a property too little
     unused(() => products.set('a', { id: 'a' }))
+    // @ts-expect-error one key is not many, though a string yields strings
+    unused(() => products.deleteMany('a'))
+    unused(() => products.deleteMany(new Set(['a'])))
     // @ts-expect-error a key is a string
     unused(() => products.get(5))
     // @ts-expect-error keys are strings

@@ -123,6 +123,7 @@ export class LocalNamespace<V> {
   #epoch = 0
   #doubts = 0
   #untilNoted = 1
+  #closed = false
   hits = 0
   evictions = 0
   /** Entries that were dropped because another process wrote their key, and those that writes may have been missed for. */
@@ -201,6 +202,7 @@ export class LocalNamespace<V> {
    * @throws DataCloneError where a value that must be cloned cannot be.
    */
   set(key: string, value: V | undefined, times: LocalTimes, trusted = true, standing?: Standing | undefined): void {
+    if (this.#closed) return
     const cloned = this.#clone || !freezeDeeply(value)
     const replaced = this.#entries.peek(key)
     const hash = replaced?.hash ?? hashOf(key)
@@ -257,6 +259,12 @@ export class LocalNamespace<V> {
     const before = this.#entries.calculatedSize
     this.#entries.clear()
     this.#tier.account(-before)
+  }
+
+  /** Keeps nothing from now on: a write or a load that ends later would make hits. */
+  close(): void {
+    this.#closed = true
+    this.clear()
   }
 
   /** @internal Answers the bytes freed; the tier books them. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { PartialWriteError } from '../errors.ts'
-import { deleteMany, setMany } from './many.ts'
+import { InvalidArgumentError, PartialWriteError } from '../errors.ts'
+import { assertEntries, assertKeys, deleteMany, setMany } from './many.ts'
 import type { WriteCall } from './write-through.ts'
 
 const entries = (count: number) => Array.from({ length: count }, (_, index) => [`key-${index}`, index] as const)
@@ -56,6 +56,22 @@ describe('many writes', () => {
     controller.abort()
     await expect(writes).rejects.toMatchObject({ failed: expect.objectContaining({ size: 24 }) })
     expect(seen.saved).toHaveLength(16)
+  })
+
+  test.each([undefined, null, 7, 'user-7', { a: 1 }, ['a', 7], ['']])('are not made of %j', (keys) => {
+    expect(() => assertKeys(keys)).toThrow(InvalidArgumentError)
+  })
+
+  test.each([undefined, null, 7, 'ab', { a: 1 }, ['ab'], [undefined], [[7, 'value']]])(
+    'with values are not made of %j',
+    (entries) => {
+      expect(() => assertEntries(entries as never)).toThrow(InvalidArgumentError)
+    },
+  )
+
+  test('are made of whatever yields keys, or pairs', () => {
+    expect(assertKeys(new Set(['a', 'b']))).toEqual(['a', 'b'])
+    expect(assertEntries(new Map([['a', 1]]).entries())).toEqual([['a', 1]])
   })
 
   test('delete a hundred at a time', async () => {

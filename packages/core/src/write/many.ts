@@ -1,4 +1,5 @@
-import { PartialWriteError } from '../errors.ts'
+import { assertKey } from '../entry/key.ts'
+import { InvalidArgumentError, PartialWriteError } from '../errors.ts'
 import type { WriteCall, WriteThrough } from './write-through.ts'
 
 /** Keys whose news share messages, and deletions a script. */
@@ -7,9 +8,9 @@ const largestBatch = 100
 const mostSaves = 16
 
 interface Writing<V> {
-  set(key: string, value: V, call: WriteCall): Promise<void> | undefined
+  set(key: string, value: V, call: WriteCall): Promise<void>
   /** Tells the others of the keys that the calls have put into `news`. */
-  tell?(keys: readonly string[]): Promise<void>
+  tell(keys: readonly string[]): Promise<void>
 }
 
 /** @throws PartialWriteError once all others are written. */
@@ -34,7 +35,7 @@ export async function setMany<V>(
       }
     }
     await Promise.all(Array.from({ length: Math.min(mostSaves, batch.length) }, worker))
-    await writing.tell?.(news)
+    await writing.tell(news)
   }
   if (failed.size > 0) throw new PartialWriteError(failed, entries.length)
 }
@@ -44,6 +45,31 @@ export async function deleteMany<V>(
   keys: readonly string[],
 ): Promise<void> {
   for (const batch of batchesOf(keys)) await writing.deleteMany(batch)
+}
+
+/** @throws InvalidArgumentError */
+export function assertKeys(keys: unknown): string[] {
+  // A string is an iterable of strings too: one key, taken for many, would drop keys of a letter.
+  if (typeof keys === 'string' || !isIterable(keys)) {
+    throw new InvalidArgumentError('keys', 'expected an array or another iterable of strings')
+  }
+  const all = [...keys]
+  for (const key of all) assertKey(key)
+  return all as string[]
+}
+
+/** @throws InvalidArgumentError */
+export function assertEntries<V>(entries: Iterable<readonly [key: string, value: V]>): (readonly [string, V])[] {
+  const all = isIterable(entries) ? [...entries] : [undefined]
+  for (const entry of all) {
+    if (!Array.isArray(entry)) throw new InvalidArgumentError('entries', 'expected a Map, or pairs of key and value')
+    assertKey(entry[0])
+  }
+  return all as (readonly [string, V])[]
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof (value as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function'
 }
 
 function* batchesOf<T>(all: readonly T[]): Iterable<readonly T[]> {
