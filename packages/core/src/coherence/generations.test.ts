@@ -183,6 +183,22 @@ describe('generations', () => {
     expect(trouble.asked).toBe(asked + 2)
   })
 
+  test('that cannot be asked for while the channel is lost are not believed as they were', async () => {
+    const { trouble, process } = open()
+    const [deaf, other] = [process('A'), process('B')]
+    deaf.state.channel = 'lost'
+    await Promise.all([deaf.generations.ready(), other.generations.ready()])
+    const before = deaf.stamps(1)
+    await other.generations.invalidate([1])
+    trouble.answers = Promise.reject(new Error('no reply'))
+    expect(await deaf.generations.ready()).toBe(false)
+    expect(believed(deaf.generations, before)).toBe(false)
+    trouble.answers = Promise.resolve()
+    expect(await deaf.generations.ready()).toBe(true)
+    expect(believed(deaf.generations, before)).toBe(false)
+    expect(believed(deaf.generations, deaf.stamps(1))).toBe(true)
+  })
+
   test('that Redis has older than they were known are given up altogether', async () => {
     const { redis, process } = open()
     const here = process('A')

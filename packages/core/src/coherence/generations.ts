@@ -205,6 +205,8 @@ export class Generations {
       this.#knownUntil = remote.channel === 'off' ? asked + this.#checkEvery : Number.POSITIVE_INFINITY
       return true
     } catch {
+      // Without the channel what was known when Redis last answered may have been counted on since.
+      if (doubts === this.#doubts) this.#knownUntil = Number.NEGATIVE_INFINITY
       return false
     } finally {
       if (doubts === this.#doubts) this.#asking = undefined
