@@ -55,6 +55,21 @@ test('a key that another process wrote is read from the primary too', async () =
   await until(async () => (await opened.items.get('key')) === 'new', 'this process reads what the other wrote')
 })
 
+test('what was written before this process heard anything is read from the primary too', async () => {
+  const { primary, replica: reader, atReplica: atReader } = await startReplicatedPair(afterwards)
+  const other = openCache({ redis: primary.url })
+  afterwards(() => other.cache.close())
+  await untilReady(other)
+  await other.items.set('key', 'old')
+  await until(async () => (await atReader.exists('shop:{item:key}:v')) === 1, 'the replica has the entry')
+  await atReader.replicaof('NO', 'ONE')
+  await other.items.set('key', 'new')
+  const late = openCache({ redis: { primary: primary.url, reader: reader.url }, readerLag: 60_000, local: {} })
+  afterwards(() => late.cache.close())
+  await untilReady(late)
+  expect(await late.items.get('key')).toBe('new')
+})
+
 test.each(['killed', 'frozen'] as const)('with the reader %s the primary is read', async (trouble) => {
   const { reader, opened } = await start(1)
   await opened.items.set('key', 'value')

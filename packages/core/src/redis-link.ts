@@ -247,6 +247,7 @@ export class RedisLink {
       onDoubt: (reason) => {
         if (reason === 'lost' && refusal === undefined)
           logger.warn({}, 'invalidation channel lost: the local tier is not believed until it is back')
+        if (reason === 'gap') this.commands.noteMissedWrites()
         this.#doubt()
       },
     })

@@ -166,6 +166,11 @@ export class RedisCommands {
     this.#recentWrites?.note(key)
   }
 
+  /** Writes of other processes may have been missed: a reader may lag behind with any key. */
+  noteMissedWrites(): void {
+    this.#recentWrites?.noteAll()
+  }
+
   async acquireLease(
     keys: EntryKeys,
     token: string,

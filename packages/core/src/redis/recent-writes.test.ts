@@ -33,6 +33,15 @@ describe('RecentWrites', () => {
     expect(['a', 'b', 'c'].map((key) => writes.has(key))).toEqual([false, false, true])
   })
 
+  test('takes every key for written where writes may have been missed', () => {
+    const writes = new RecentWrites(1_000)
+    writes.note('a')
+    writes.noteAll()
+    expect(['a', 'any'].map((key) => writes.has(key))).toEqual([true, true])
+    vi.advanceTimersByTime(1_000)
+    expect(['a', 'any'].map((key) => writes.has(key))).toEqual([false, false])
+  })
+
   test('takes every key for written where it lost count', () => {
     const writes = new RecentWrites(1_000)
     for (let index = 0; index <= 10_000; index++) writes.note(`key-${index}`)

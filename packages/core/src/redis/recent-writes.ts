@@ -12,10 +12,7 @@ export class RecentWrites {
 
   note(key: string): void {
     const now = performance.now()
-    if (this.#until.size >= mostKeys) {
-      this.#until.clear()
-      this.#allUntil = now + this.#lag
-    }
+    if (this.#until.size >= mostKeys) this.noteAll()
     // Insertion order is order of expiry, for the lag is the same for all.
     this.#until.delete(key)
     this.#until.set(key, now + this.#lag)
@@ -23,6 +20,12 @@ export class RecentWrites {
       if (until > now) break
       this.#until.delete(oldest)
     }
+  }
+
+  /** Any key may have been written. */
+  noteAll(): void {
+    this.#until.clear()
+    this.#allUntil = performance.now() + this.#lag
   }
 
   has(key: string): boolean {
