@@ -141,14 +141,15 @@ return reply
 
 /**
  * As storeWrite; ARGV also version. Answers 3 too, where what is there is newer. Where the intent is not the last one, the
- * versions tell whose save came last, as long as there is an older one to compare with.
+ * versions tell whose save came last, as long as there is an older one to compare with. Equal ones, of one millisecond for
+ * example, tell nothing.
  */
 export const storeVersionWrite = script(`${orderOfVersions}
 local held = redis.call('GET', KEYS[2])
 local order = order(ARGV[6], redis.pcall('GET', KEYS[1]))
 local last = held and string.sub(held, 1, #ARGV[1]) == ARGV[1]
 local reply = 0
-if order == -1 or (order == 0 and not last) then
+if order == -1 then
   reply = 3
 elseif last or order == 1 then
   local stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])

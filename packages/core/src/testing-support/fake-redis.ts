@@ -140,9 +140,8 @@ export class FakeRedis {
   ): StoredWrite {
     const isLast = isOf(this.get(keys.lease), token)
     const order = version && orderOf(version, this.get(keys.value))
-    const isSuperseded = order === -1 || (order === 0 && !isLast)
     const stores = isLast || order === 1
-    const outcome = isSuperseded ? 'superseded' : !stores ? 'unlinked' : this.full ? 'refused' : 'stored'
+    const outcome = order === -1 ? 'superseded' : !stores ? 'unlinked' : this.full ? 'refused' : 'stored'
     if (outcome === 'stored') this.#write(keys.value, entry, ttl)
     else if (outcome !== 'superseded') this.#stored.delete(keys.value)
     this.#stored.delete(keys.lease)
