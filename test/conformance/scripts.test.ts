@@ -26,14 +26,17 @@ const entries = [1_000, 2_000].map((freshUntil) =>
   wrap({ storedAt: 0, freshUntil, expiresAt: 9_000, loadTime: 1 }, 0, 4, Buffer.from('data')),
 )
 const versions = [1, 2, 3, 'text', 'texts', 2n ** 70n].map(encodeVersion)
-const versioned = versions.map((version) =>
-  wrap({ storedAt: 0, freshUntil: 3_000, expiresAt: 9_000, loadTime: 1 }, 0, 4, Buffer.from('data'), {
+const generationsOfEntries = [undefined, Buffer.from('identity-one\0'), Buffer.from('identity-two\x01\0\0\0\0\0\0')]
+const versioned = versions.flatMap((version) =>
+  generationsOfEntries.map((stamps) => ({
     version,
-    stamps: undefined,
-  }),
+    entry: wrap({ storedAt: 0, freshUntil: 3_000, expiresAt: 9_000, loadTime: 1 }, 0, 4, Buffer.from('data'), {
+      ...{ version, stamps },
+    }),
+  })),
 )
 // No entry at all, and shorter than what the scripts compare of one.
-const values = [...entries, ...versioned, Buffer.from('foreign')]
+const values = [...entries, ...versioned.map(({ entry }) => entry), Buffer.from('foreign')]
 const generations = createKeySpace('conformance', 'product', 0).generations
 const head = generationsHead('me', 'product')
 
@@ -61,11 +64,6 @@ beforeAll(async () => {
   afterwards(() => commands.close())
   await until(() => commands.ready, 'the commands are connected')
 })
-
-interface Versioned {
-  readonly version: Buffer
-  readonly entry: Buffer
-}
 
 interface Operation {
   readonly what: string
@@ -132,9 +130,7 @@ const invalidate = fc.tuple(place, anyMessage).map(
     fake: (redis) => redis.invalidate(keys, channel, message),
   }),
 )
-const anyVersion = fc
-  .nat(versions.length - 1)
-  .map((at) => ({ version: versions[at], entry: versioned[at] }) as Versioned)
+const anyVersion = fc.constantFrom(...versioned)
 const storeVersionUnderLease = fc.tuple(place, anyToken, anyVersion, anyTtl, anyMessage).map(
   ([keys, token, { entry, version }, ttl, message]): Operation => ({
     what: `storeUnderLease ${keys.value} ${token} ${version.toString('hex')}`,

@@ -105,11 +105,18 @@ for index = 2, #ARGV do redis.pcall('PUBLISH', ARGV[1], ARGV[index]) end
 return 1
 `)
 
-// The order of two versions, byte by byte: Lua's own comparison goes by the locale. Nil where the entry has no version.
+// The order of two versions, byte by byte: Lua's own comparison goes by the locale. Nil where the entry has no version, or
+// is of other generations than the one that is to be stored: since a clear() versions may start anew.
 const orderOfVersions = `
+local function generationOf(entry)
+  if math.floor(string.byte(entry, 4) / 16) % 2 == 0 then return '' end
+  local start = 42 + string.byte(entry, 41)
+  return string.sub(entry, start, start + 11)
+end
 local function order(version, entry)
   if type(entry) ~= 'string' or #entry < 41 or string.sub(entry, 1, 3) ~= 'PL\\1' then return nil end
   if math.floor(string.byte(entry, 4) / 32) % 2 == 0 then return nil end
+  if generationOf(entry) ~= generationOf(ARGV[2]) then return nil end
   local length = string.byte(entry, 41)
   for index = 1, math.min(#version, length) do
     local mine, its = string.byte(version, index), string.byte(entry, 41 + index) or -1

@@ -1,6 +1,6 @@
 import { ReplyError } from 'ioredis'
 import type { Clock } from '../clock.ts'
-import { flags, headerBytes } from '../entry/envelope.ts'
+import { flags, headerBytes, stampsLayout } from '../entry/envelope.ts'
 import type { Acquired, EntryKeys, StoredWrite } from '../redis/commands.ts'
 
 interface Stored {
@@ -106,7 +106,7 @@ export class FakeRedis {
   ): boolean {
     const held = this.get(keys.lease)
     const holds = token !== '' && held !== null && isOf(held, token)
-    const order = orderOf(version, this.get(keys.value))
+    const order = orderOf(version, entry, this.get(keys.value))
     const stores = order === 1 || ((holds || fill) && order !== -1)
     if (stores && !this.full) this.#write(keys.value, entry, ttl)
     if (holds) this.#stored.delete(keys.lease)
@@ -139,7 +139,7 @@ export class FakeRedis {
     version?: Buffer,
   ): StoredWrite {
     const isLast = isOf(this.get(keys.lease), token)
-    const order = version && orderOf(version, this.get(keys.value))
+    const order = version && orderOf(version, entry, this.get(keys.value))
     const stores = isLast || order === 1
     const outcome = order === -1 ? 'superseded' : !stores ? 'unlinked' : this.full ? 'refused' : 'stored'
     if (outcome === 'stored') this.#write(keys.value, entry, ttl)
@@ -217,11 +217,19 @@ export class FakeRedis {
   }
 }
 
-/** As the scripts compare versions; undefined where the entry has none. */
-function orderOf(version: Buffer, entry: Buffer | null): -1 | 0 | 1 | undefined {
+/** As the scripts compare versions; undefined where the entry has none, or is of other generations than `mine`. */
+function orderOf(version: Buffer, mine: Buffer, entry: Buffer | null): -1 | 0 | 1 | undefined {
   const isEntry = entry !== null && entry.length > headerBytes && entry.subarray(0, 3).equals(Buffer.from('PL\u0001'))
   if (!isEntry || ((entry[3] ?? 0) & flags.versioned) === 0) return undefined
+  if (!generationOf(entry).equals(generationOf(mine))) return undefined
   return version.compare(entry.subarray(headerBytes + 1, headerBytes + 1 + (entry[headerBytes] ?? 0)))
+}
+
+/** Of an entry with a version. */
+function generationOf(entry: Buffer): Buffer {
+  if (((entry[3] ?? 0) & flags.stamped) === 0) return empty
+  const start = headerBytes + 1 + (entry[headerBytes] ?? 0)
+  return entry.subarray(start, start + stampsLayout.identity)
 }
 
 function isOf(held: Buffer | null, token: string): boolean {
