@@ -88,6 +88,13 @@ const acquire = fc.tuple(place, anyToken, anyTtl, anySeen, fc.boolean()).map(
     fake: (redis) => redis.acquireLease(keys, token, ttl, seen, wait),
   }),
 )
+const acquireUpdateLease = fc.tuple(place, anyToken, anyTtl).map(
+  ([keys, token, ttl]): Operation => ({
+    what: `acquireUpdateLease ${keys.value} ${token}`,
+    real: () => commands.acquireUpdateLease(keys, token, ttl, budget()),
+    fake: (redis) => redis.acquireUpdateLease(keys, token, ttl),
+  }),
+)
 const renew = fc.tuple(place, anyToken, anyTtl).map(
   ([keys, token, ttl]): Operation => ({
     what: `renewLease ${keys.value} ${token}`,
@@ -226,10 +233,12 @@ const operation = fc.oneof(
   ...[acquire, storeUnderLease, placeIntent, storeWrite].map((arbitrary) => ({ arbitrary, weight: 3 })),
   ...[storeVersionUnderLease, storeVersion, storeVersionWrite].map((arbitrary) => ({ arbitrary, weight: 2 })),
   ...[readGenerations, countGenerations, replaceGenerations].map((arbitrary) => ({ arbitrary, weight: 1 })),
-  ...[renew, release, invalidate, invalidateMany, store, plant, evict, fill, spoilGenerations].map((arbitrary) => ({
-    arbitrary,
-    weight: 1,
-  })),
+  ...[acquireUpdateLease, renew, release, invalidate, invalidateMany, store, plant, evict, fill, spoilGenerations].map(
+    (arbitrary) => ({
+      arbitrary,
+      weight: 1,
+    }),
+  ),
 )
 
 /** What came of an operation, so that two can be compared; undefined and nothing are the same. */

@@ -1,7 +1,7 @@
 import { sleep } from '../clock.ts'
 import { LeaseUnavailableError, UpdateTimeoutError } from '../errors.ts'
 import { Bulkhead } from './bulkhead.ts'
-import { acquireLease, type Lease, seenOf } from './lease.ts'
+import { acquireUpdateLease, type Lease } from './lease.ts'
 import type { ReadParts } from './read-parts.ts'
 
 const defaultLeaseTtl = 2_000
@@ -62,11 +62,7 @@ export class Exclusive<V> {
     const { lease } = settings.policy
     const ttl = lease === false ? defaultLeaseTtl : lease.ttl
     for (;;) {
-      const { commands } = remote
-      const nothing = seenOf(null)
-      const outcome = await acquireLease(
-        ...([remote, id, key, keys.update(key), ttl, nothing, true, commands.budget(), 'essential'] as const),
-      )
+      const outcome = await acquireUpdateLease(remote, id, key, keys.update(key), ttl)
       if (outcome.kind === 'acquired') return outcome.lease
       if (outcome.kind === 'refused') {
         if (withoutLease) return undefined

@@ -5,7 +5,7 @@ import { freshUntilBytes } from '../entry/envelope.ts'
 import type { Account } from '../pressure/account.ts'
 import type { Claim, Withheld, WriteGate } from '../pressure/write-gate.ts'
 import type { Budget } from '../redis/budget.ts'
-import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
+import type { Acquired, EntryKeys, RedisCommands } from '../redis/commands.ts'
 import type { SkipReason } from './counters.ts'
 
 export const newToken = (): string => randomBytes(12).toString('base64url')
@@ -141,13 +141,40 @@ export async function acquireLease(
   claim: Claim = context.account.claim(),
 ): Promise<LeaseOutcome> {
   if (budget.left <= 0) return { kind: 'refused', reason: 'degraded' }
+  const { commands, gate } = context
+  return await acquire(context, namespace, key, keys, ttl, (token) =>
+    gate.run(claim, () => commands.acquireLease(keys, token, ttl, seen, wait, budget), hasWritten),
+  )
+}
+
+/** The right to update a key. A full Redis gives it too: see the script. */
+export async function acquireUpdateLease(
+  context: LeaseContext,
+  namespace: string,
+  key: string,
+  keys: EntryKeys,
+  ttl: number,
+): Promise<LeaseOutcome> {
+  const { commands, gate } = context
+  return await acquire(context, namespace, key, keys, ttl, (token) => {
+    const send = () => commands.acquireUpdateLease(keys, token, ttl, commands.budget())
+    return gate.refusal === 'oom' && !gate.shut ? send() : gate.run('essential', send, hasWritten)
+  })
+}
+
+const hasWritten = (reply: Acquired): boolean => reply.kind === 'acquired'
+
+async function acquire(
+  context: LeaseContext,
+  namespace: string,
+  key: string,
+  keys: EntryKeys,
+  ttl: number,
+  ask: (token: string) => Promise<Acquired | Withheld>,
+): Promise<LeaseOutcome> {
   const token = newToken()
   try {
-    const outcome = await context.gate.run(
-      claim,
-      () => context.commands.acquireLease(keys, token, ttl, seen, wait, budget),
-      (reply) => reply.kind === 'acquired',
-    )
+    const outcome = await ask(token)
     if (outcome === 'withheld' || outcome === 'refused') {
       return { kind: 'refused', reason: reasonOf(outcome, context.gate) }
     }

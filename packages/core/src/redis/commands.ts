@@ -179,15 +179,18 @@ export class RedisCommands {
     wait: boolean,
     budget: Budget,
   ): Promise<Acquired> {
-    const reply = await this.#script(
-      keys,
-      scripts.acquireLease,
-      [keys.value, keys.lease],
-      [token, ttl, seen, wait ? '1' : '0'],
-      budget,
-    )
+    const args = [token, ttl, seen, wait ? '1' : '0']
+    const reply = await this.#script(keys, scripts.acquireLease, [keys.value, keys.lease], args, budget)
     const [kind, value] = reply as [number, Buffer?]
     if (kind === 2 && value !== undefined) return { kind: 'arrived', value }
+    return { kind: kind === 1 ? 'acquired' : 'held' }
+  }
+
+  /** A lease that a full Redis gives too. */
+  async acquireUpdateLease(keys: EntryKeys, token: string, ttl: number, budget: Budget): Promise<Acquired> {
+    const args = [token, ttl, '-', '1']
+    const reply = await this.#script(keys, scripts.acquireUpdateLease, [keys.value, keys.lease], args, budget)
+    const [kind] = reply as [number]
     return { kind: kind === 1 ? 'acquired' : 'held' }
   }
 

@@ -25,18 +25,28 @@ export function script(text: string): Script {
  * One script, for a GET and then a SET NX could both miss a load that ends between them. What stands under the lease's
  * key and is no lease (another type, no expiry) is not ours and would be held for ever.
  */
-export const acquireLease = script(`
+export const acquireLease = acquiring("if held then redis.call('DEL', KEYS[2]) end")
+
+/**
+ * As acquireLease, for an update, which has nothing to fall back on: it passes where Redis is full, for a script that has
+ * written is not refused any more (Redis 6 and 7), and DEL never is. There are as many such leases as updates under way.
+ */
+export const acquireUpdateLease = acquiring("redis.call('DEL', KEYS[2])")
+
+function acquiring(makeRoom: string): Script {
+  return script(`
 local value = redis.pcall('GET', KEYS[1])
 if type(value) == 'string' and '+' .. string.sub(value, 5, 12) ~= ARGV[3] then return {2, value} end
 local held = redis.pcall('GET', KEYS[2])
 if type(held) ~= 'string' or redis.call('PTTL', KEYS[2]) < 0 then
-  if held then redis.call('DEL', KEYS[2]) end
+  ${makeRoom}
   redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
   return {1}
 end
 if ARGV[4] == '1' and string.sub(held, -1) ~= '*' then redis.pcall('APPEND', KEYS[2], '*') end
 return {0}
 `)
+}
 
 /** KEYS lease; ARGV token, ttl. Answers 0 where the lease is lost. */
 export const renewLease = script(`

@@ -64,6 +64,14 @@ export class FakeRedis {
     return { kind: 'held' }
   }
 
+  acquireUpdateLease(keys: EntryKeys, token: string, ttl: number): Acquired {
+    const { full } = this
+    if (this.get(keys.lease) === null || this.ttl(keys.lease) < 0) this.full = false
+    const acquired = this.acquireLease(keys, token, ttl, '-', true)
+    this.full = full
+    return acquired.kind === 'acquired' ? acquired : { kind: 'held' }
+  }
+
   renewLease(keys: EntryKeys, token: string, ttl: number): boolean {
     const held = this.get(keys.lease)
     if (!isOf(held, token)) return false

@@ -17,6 +17,7 @@ type Face = Pick<
   | 'read'
   | 'noteWrite'
   | 'acquireLease'
+  | 'acquireUpdateLease'
   | 'renewLease'
   | 'storeUnderLease'
   | 'releaseLease'
@@ -79,6 +80,10 @@ export class SimulatedCommands implements Face {
 
   acquireLease(keys: EntryKeys, token: string, ttl: number, seen: string | Buffer, wait: boolean) {
     return this.#send('acquireLease', (redis) => redis.acquireLease(keys, token, ttl, seen, wait))
+  }
+
+  acquireUpdateLease(keys: EntryKeys, token: string, ttl: number) {
+    return this.#send('acquireUpdateLease', (redis) => redis.acquireUpdateLease(keys, token, ttl))
   }
 
   renewLease(keys: EntryKeys, token: string, ttl: number) {
