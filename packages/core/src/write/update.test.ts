@@ -54,6 +54,25 @@ describe('update', () => {
     expect(replaced).toEqual([1, 5])
   })
 
+  test('hands save what was read, though the change was made to it in place', async () => {
+    const { cache } = openLocalCache()
+    let row = { revision: 1, items: ['a'] }
+    const items = cache.namespace<typeof row>({
+      name: 'item',
+      load: () => structuredClone(row),
+      save: (_, value, { replaces }) => {
+        if ((replaces as typeof row).revision !== row.revision) throw new UpdateConflictError()
+        row = value
+      },
+    })
+    await items.update('a', (value = row) => {
+      value.revision += 1
+      value.items.push('b')
+      return value
+    })
+    expect(row).toEqual({ revision: 2, items: ['a', 'b'] })
+  })
+
   test('gives up with what save said where the source never stays as it was', async () => {
     const { clock, cache } = openLocalCache()
     const items = cache.namespace<number>({

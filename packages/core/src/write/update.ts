@@ -39,11 +39,12 @@ export async function update<V>(
     try {
       signal?.throwIfAborted()
       const value = await parts.read(key)
+      const replaces = copyOf(value)
       const changed = await change(value)
       if (changed === undefined) return value
       // A lease can be evicted like any key: whoever took it since may have read what this is about to replace.
       if (await turn.confirm()) {
-        await parts.write(key, changed, { signal, replaces: value })
+        await parts.write(key, changed, { signal, replaces })
         return changed
       }
     } catch (error) {
@@ -54,4 +55,13 @@ export async function update<V>(
     }
   } while (parts.now() < until)
   throw conflict ?? new UpdateTimeoutError(parts.name, wait)
+}
+
+/** Of our own: `change` may work on the value that it is given, and `save` compares what was there before. */
+function copyOf<V>(value: V): V {
+  try {
+    return structuredClone(value)
+  } catch {
+    return value
+  }
 }
