@@ -215,7 +215,7 @@ export class Namespace<V> implements LinkedNamespace {
   }
 
   /**
-   * `set` for many, 16 at once; the others hear of a hundred keys in one message.
+   * `set` for many, 16 at once; the others hear of up to a hundred keys in one message, within 50 ms of each write.
    *
    * @throws PartialWriteError once all others are written; InvalidArgumentError before anything is changed
    */
@@ -231,7 +231,7 @@ export class Namespace<V> implements LinkedNamespace {
       this.#assertOpen()
       await (behind === undefined ? this.#writing.set(key, value, call) : behind.set(key, value, undefined))
     }
-    await setMany({ set, tell: (keys) => this.#writing.tell(keys) }, all, options.signal)
+    await setMany({ set, tell: (keys) => this.#writing.tell(keys) }, all, options.signal, this.#parts.clock)
   }
 
   /**

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../clock.ts'
 import { InvalidArgumentError, PartialWriteError } from '../errors.ts'
+import { SteppingClock } from '../testing-support/stepping-clock.ts'
 import { assertEntries, assertKeys, deleteMany, setMany } from './many.ts'
 import type { WriteCall } from './write-through.ts'
 
@@ -29,14 +31,31 @@ function open(failing: readonly string[] = []) {
 describe('many writes', () => {
   test('run 16 at a time, and are told of a hundred at a time', async () => {
     const { seen, writing } = open()
-    await setMany(writing, entries(250), undefined)
+    await setMany(writing, entries(250), undefined, systemClock)
     expect(seen).toMatchObject({ peak: 16, told: [100, 100, 50] })
     expect(seen.saved).toHaveLength(250)
   })
 
+  test('are not kept back, and neither are their news, by one whose save never ends', async () => {
+    const clock = new SteppingClock()
+    const told: string[] = []
+    const writing = {
+      set: async (key: string, _: number, { news }: WriteCall) => {
+        news?.push(key)
+        if (key === 'key-3') await new Promise(() => {})
+      },
+      tell: async (keys: readonly string[]) => void told.push(...keys),
+    }
+    void setMany(writing, entries(150), undefined, clock)
+    await clock.advance(50)
+    expect(told).toHaveLength(149)
+    expect(told).not.toContain('key-3')
+    expect(clock.pending).toBe(0)
+  })
+
   test('tell which have failed, when all the others are written', async () => {
     const { seen, writing } = open(['key-3', 'key-120'])
-    const failure = await setMany(writing, entries(150), undefined).catch((error: unknown) => error)
+    const failure = await setMany(writing, entries(150), undefined, systemClock).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(PartialWriteError)
     const { failed, message } = failure as PartialWriteError
     expect([...failed].map(([key, error]) => [key, String(error)])).toEqual([
@@ -52,7 +71,7 @@ describe('many writes', () => {
   test('end at the signal, and tell what was not written', async () => {
     const { seen, writing } = open()
     const controller = new AbortController()
-    const writes = setMany(writing, entries(40), controller.signal)
+    const writes = setMany(writing, entries(40), controller.signal, systemClock)
     controller.abort()
     await expect(writes).rejects.toMatchObject({ failed: expect.objectContaining({ size: 24 }) })
     expect(seen.saved).toHaveLength(16)

@@ -1,8 +1,10 @@
+import type { Clock } from '../clock.ts'
 import { assertKey } from '../entry/key.ts'
 import { InvalidArgumentError, PartialWriteError } from '../errors.ts'
+import { GatheredNews } from './gathered-news.ts'
 import type { WriteCall, WriteThrough } from './write-through.ts'
 
-/** Keys whose news share messages, and deletions a script. */
+/** Deletions that share a script. */
 const largestBatch = 100
 /** Saves of one call that run at once. */
 const mostSaves = 16
@@ -18,25 +20,26 @@ export async function setMany<V>(
   writing: Writing<V>,
   entries: readonly (readonly [key: string, value: V])[],
   signal: AbortSignal | undefined,
+  clock: Clock,
 ): Promise<void> {
   const failed = new Map<string, unknown>()
-  for (const batch of batchesOf(entries)) {
-    const news: string[] = []
-    const call: WriteCall = { signal, news }
-    const waiting = batch.values()
-    const worker = async () => {
-      for (const [key, value] of waiting) {
-        try {
-          signal?.throwIfAborted()
-          await writing.set(key, value, call)
-        } catch (error) {
-          failed.set(key, error)
-        }
+  const gathered = new GatheredNews(clock, (keys) => writing.tell(keys))
+  const waiting = entries.values()
+  const worker = async () => {
+    for (const [key, value] of waiting) {
+      // Told once the write has ended: who heard of it before would read the older value again, and keep that.
+      const news: string[] = []
+      try {
+        signal?.throwIfAborted()
+        await writing.set(key, value, { signal, news })
+      } catch (error) {
+        failed.set(key, error)
       }
+      await gathered.add(news)
     }
-    await Promise.all(Array.from({ length: Math.min(mostSaves, batch.length) }, worker))
-    await writing.tell(news)
   }
+  await Promise.all(Array.from({ length: Math.min(mostSaves, entries.length) }, worker))
+  await gathered.tell()
   if (failed.size > 0) throw new PartialWriteError(failed, entries.length)
 }
 
