@@ -123,11 +123,11 @@ const placeIntent = fc.tuple(place, anyToken, anyTtl).map(
     fake: (redis) => redis.placeIntent(keys, token, ttl),
   }),
 )
-const storeWrite = fc.tuple(place, anyToken, anyValue, anyTtl, anyMessage).map(
-  ([keys, token, value, ttl, message]): Operation => ({
-    what: `storeWrite ${keys.value} ${token}`,
-    real: () => commands.storeWrite(keys, token, value, ttl, channel, message, budget()),
-    fake: (redis) => redis.storeWrite(keys, token, value, ttl, channel, message),
+const storeWrite = fc.tuple(place, anyToken, anyValue, anyTtl, anyMessage, fc.boolean()).map(
+  ([keys, token, value, ttl, message, alone]): Operation => ({
+    what: `storeWrite ${keys.value} ${token} ${alone}`,
+    real: () => commands.storeWrite(keys, token, value, ttl, channel, message, budget(), undefined, alone),
+    fake: (redis) => redis.storeWrite(keys, token, value, ttl, channel, message, undefined, alone),
   }),
 )
 const invalidate = fc.tuple(place, anyMessage).map(
@@ -152,13 +152,15 @@ const storeVersion = fc.tuple(place, anyVersion, anyTtl, fc.boolean()).map(
     fake: (redis) => redis.storeVersion(keys, entry, ttl, version, fill),
   }),
 )
-const storeVersionWrite = fc.tuple(place, anyToken, anyVersion, anyTtl, fc.oneof(anyMessage, fc.constant(''))).map(
-  ([keys, token, { entry, version }, ttl, message]): Operation => ({
-    what: `storeWrite ${keys.value} ${token} ${version.toString('hex')}`,
-    real: () => commands.storeWrite(keys, token, entry, ttl, channel, message, budget(), version),
-    fake: (redis) => redis.storeWrite(keys, token, entry, ttl, channel, message, version),
-  }),
-)
+const storeVersionWrite = fc
+  .tuple(place, anyToken, anyVersion, anyTtl, fc.oneof(anyMessage, fc.constant('')), fc.boolean())
+  .map(
+    ([keys, token, { entry, version }, ttl, message, alone]): Operation => ({
+      what: `storeWrite ${keys.value} ${token} ${version.toString('hex')} ${alone}`,
+      real: () => commands.storeWrite(keys, token, entry, ttl, channel, message, budget(), version, alone),
+      fake: (redis) => redis.storeWrite(keys, token, entry, ttl, channel, message, version, alone),
+    }),
+  )
 const invalidateMany = fc.tuple(fc.array(place, { minLength: 1 }), fc.array(anyMessage, { maxLength: 3 })).map(
   ([all, messages]): Operation => ({
     what: `invalidateMany ${all.map(({ value }) => value)}`,

@@ -83,7 +83,8 @@ export class CacheClosedError extends PlimsollError {
 
 /**
  * Redis takes no writes now, and it is this value's only home: an `essential` namespace without `save`. What was there
- * before is still there, unless Redis went away in the middle. Answer 503 with Retry-After.
+ * before is still there, unless Redis went away in the middle. Answer 503 with Retry-After. Of two writes of a key at the
+ * same time one may be refused so.
  */
 export class WriteRefusedError extends PlimsollError {
   readonly code = 'PLIMSOLL_WRITE_REFUSED'

@@ -227,7 +227,10 @@ export class RedisCommands {
     await this.#script(keys, scripts.placeIntent, [keys.lease], [token, ttl], budget)
   }
 
-  /** Without a message nothing is published: the news of many are told together. */
+  /**
+   * Without a message nothing is published: the news of many are told together. `alone`: Redis alone holds the value, and
+   * keeps the older one where it does not take this.
+   */
   async storeWrite(
     keys: EntryKeys,
     token: string,
@@ -236,10 +239,11 @@ export class RedisCommands {
     channel: string,
     message: string,
     budget: Budget,
-    version?: Buffer,
+    version: Buffer | undefined,
+    alone: boolean,
   ): Promise<StoredWrite> {
     this.noteWrite(keys.value)
-    const args = [token, entry, ttl, channel, message]
+    const args = [token, entry, ttl, channel, message, alone ? '1' : '0']
     const { script, args: all } =
       version === undefined
         ? { script: scripts.storeWrite, args }

@@ -88,19 +88,22 @@ return 1
 `)
 
 /**
- * KEYS value, lease; ARGV token, entry, entry ttl, channel, invalidation message. Stores only while the intent is still
- * the last one; else it unlinks the value, and the intent of the other writer with it, for nobody knows which of the
- * two saves came last. Answers 1 stored, 0 unlinked, 2 unlinked because Redis refused the value.
+ * KEYS value, lease; ARGV token, entry, entry ttl, channel, invalidation message, "1" where Redis alone holds the value.
+ * Stores only while the intent is still the last one; else it unlinks the value, and the intent of the other writer with
+ * it, for nobody knows which of the two saves came last. Answers 1 stored, 0 unlinked, 2 unlinked because Redis refused
+ * the value. What Redis alone holds is left as it is instead of being unlinked, and so is the other writer's intent.
  */
 export const storeWrite = script(`
 local held = redis.call('GET', KEYS[2])
+local last = held and string.sub(held, 1, #ARGV[1]) == ARGV[1]
+local alone = ARGV[6] == '1'
 local reply = 0
-if held and string.sub(held, 1, #ARGV[1]) == ARGV[1] then
+if last then
   local stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
   if type(stored) == 'table' and stored.err then reply = 2 else reply = 1 end
 end
-if reply ~= 1 then redis.call('DEL', KEYS[1]) end
-redis.call('DEL', KEYS[2])
+if reply ~= 1 and not alone then redis.call('DEL', KEYS[1]) end
+if last or not alone then redis.call('DEL', KEYS[2]) end
 if ARGV[5] ~= '' then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
 return reply
 `)
@@ -157,14 +160,15 @@ return reply
 `)
 
 /**
- * As storeWrite; ARGV also version. Answers 3 too, where what is there is newer. Where the intent is not the last one, the
+ * As storeWrite; ARGV then version. Answers 3 too, where what is there is newer. Where the intent is not the last one, the
  * versions tell whose save came last, as long as there is an older one to compare with. Equal ones, of one millisecond for
  * example, tell nothing.
  */
 export const storeVersionWrite = script(`${orderOfVersions}
 local held = redis.call('GET', KEYS[2])
-local order = order(ARGV[6], redis.pcall('GET', KEYS[1]))
+local order = order(ARGV[7], redis.pcall('GET', KEYS[1]))
 local last = held and string.sub(held, 1, #ARGV[1]) == ARGV[1]
+local alone = ARGV[6] == '1'
 local reply = 0
 if order == -1 then
   reply = 3
@@ -172,8 +176,8 @@ elseif last or order == 1 then
   local stored = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
   if type(stored) == 'table' and stored.err then reply = 2 else reply = 1 end
 end
-if reply == 0 or reply == 2 then redis.call('DEL', KEYS[1]) end
-redis.call('DEL', KEYS[2])
+if (reply == 0 or reply == 2) and not alone then redis.call('DEL', KEYS[1]) end
+if last or not alone then redis.call('DEL', KEYS[2]) end
 if ARGV[5] ~= '' then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
 return reply
 `)

@@ -144,15 +144,16 @@ export class FakeRedis {
     ttl: number,
     channel: string,
     message: string,
-    version?: Buffer,
+    version: Buffer | undefined,
+    alone: boolean,
   ): StoredWrite {
     const isLast = isOf(this.get(keys.lease), token)
     const order = version && orderOf(version, entry, this.get(keys.value))
     const stores = isLast || order === 1
     const outcome = order === -1 ? 'superseded' : !stores ? 'unlinked' : this.full ? 'refused' : 'stored'
     if (outcome === 'stored') this.#write(keys.value, entry, ttl)
-    else if (outcome !== 'superseded') this.#stored.delete(keys.value)
-    this.#stored.delete(keys.lease)
+    else if (outcome !== 'superseded' && !alone) this.#stored.delete(keys.value)
+    if (isLast || !alone) this.#stored.delete(keys.lease)
     if (message !== '') this.#onPublish(channel, message)
     return outcome
   }

@@ -121,9 +121,12 @@ export class SimulatedCommands implements Face {
     channel: string,
     message: string,
     _budget: Budget,
-    version?: Buffer,
+    version: Buffer | undefined,
+    alone: boolean,
   ) {
-    return this.#send('storeWrite', (redis) => redis.storeWrite(keys, token, entry, ttl, channel, message, version))
+    return this.#send('storeWrite', (redis) =>
+      redis.storeWrite(keys, token, entry, ttl, channel, message, version, alone),
+    )
   }
 
   invalidate(keys: EntryKeys, channel: string, message: string) {

@@ -260,6 +260,7 @@ export class WriteThrough<V> {
         message,
         budget,
         version,
+        this.#onlyHome,
       )
       if (outcome === 'refused') remote.gate.noteRefusal('oom', bytes.length)
       intent.stored = outcome === 'stored'
