@@ -8,6 +8,8 @@ import type { WriteCall, WriteThrough } from './write-through.ts'
 const largestBatch = 100
 /** Saves of one call that run at once. */
 const mostSaves = 16
+/** Entries that each of these writes before others have their turn. */
+const mostInTurn = 8
 
 interface Writing<V> {
   set(key: string, value: V, call: WriteCall): Promise<void>
@@ -26,7 +28,9 @@ export async function setMany<V>(
   const gathered = new GatheredNews(clock, (keys) => writing.tell(keys))
   const waiting = entries.values()
   const worker = async () => {
+    let written = 0
     for (const [key, value] of waiting) {
+      if (written++ % mostInTurn === mostInTurn - 1) await eventLoopTurn()
       // Told once the write has ended: who heard of it before would read the older value again, and keep that.
       const news: string[] = []
       try {
@@ -47,7 +51,17 @@ export async function deleteMany<V>(
   writing: Pick<WriteThrough<V>, 'deleteMany'>,
   keys: readonly string[],
 ): Promise<void> {
-  for (const batch of batchesOf(keys)) await writing.deleteMany(batch)
+  for (const [index, batch] of [...batchesOf(keys)].entries()) {
+    if (index > 0) await eventLoopTurn()
+    await writing.deleteMany(batch)
+  }
+}
+
+/** While Redis is away nothing here waits for anything, and a hundred thousand keys would hold up all the others. */
+function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }
 
 /** @throws InvalidArgumentError */
