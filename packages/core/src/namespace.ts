@@ -270,7 +270,8 @@ export class Namespace<V> implements LinkedNamespace {
     return await update(
       {
         name: this.name,
-        now: () => this.#parts.clock.now(),
+        clock: this.#parts.clock,
+        random: this.#parts.random,
         enter: (...turn) => this.#exclusive.enter(...turn),
         read: (key) => fetch.load(key, new Context<V>(undefined, new AbortController().signal), loadTimeout),
         write: async (...write) => {

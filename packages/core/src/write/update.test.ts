@@ -88,6 +88,28 @@ describe('update', () => {
     await expect(items.update('a', () => 2, { wait: '1s' })).rejects.toBeInstanceOf(UpdateConflictError)
   })
 
+  test('lets the source rest between conflicts, longer each time', async () => {
+    const { clock, cache } = openLocalCache({ random: () => 0.999 })
+    const at: number[] = []
+    const started = clock.now()
+    const items = cache.namespace<number>({
+      name: 'item',
+      load: () => {
+        at.push(clock.now() - started)
+        return 1
+      },
+      save: () => {
+        throw new UpdateConflictError()
+      },
+    })
+    const updating = items.update('a', () => 2, { wait: '1s' })
+    updating.catch(() => {})
+    await clock.advance(1_000)
+    await expect(updating).rejects.toBeInstanceOf(UpdateConflictError)
+    expect(at.map(Math.round)).toEqual([0, 0, 10, 30, 70, 150, 310, 559, 809, 1_000])
+    expect(clock.pending).toBe(0)
+  })
+
   test('waits for another update of the key for as long as it is told, and not for one of another key', async () => {
     const { clock, source, items } = open()
     const change = deferred<number>()

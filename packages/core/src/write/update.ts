@@ -1,5 +1,10 @@
+import { type Clock, type Random, sleep } from '../clock.ts'
 import { UpdateConflictError, UpdateTimeoutError } from '../errors.ts'
 import type { WriteCall } from './write-through.ts'
+
+// Milliseconds between attempts, each drawn anew from none to these.
+const firstPause = 10
+const longestPause = 250
 
 /** The right to update a key while nobody else does. */
 export interface Turn {
@@ -10,7 +15,8 @@ export interface Turn {
 
 export interface UpdateParts<V> {
   readonly name: string
-  now(): number
+  readonly clock: Clock
+  readonly random: Random
   /** @throws UpdateTimeoutError, SourceOverloadedError, LeaseUnavailableError */
   enter(key: string, until: number, wait: number, withoutLease: boolean): Promise<Turn>
   /** The value in the source. */
@@ -32,9 +38,12 @@ export async function update<V>(
   change: (value: V | undefined) => Promise<V | undefined> | V | undefined,
   { wait, withoutLease, signal }: UpdateCall,
 ): Promise<V | undefined> {
-  const until = parts.now() + wait
+  const { clock } = parts
+  const until = clock.now() + wait
   let conflict: unknown
+  let attempts = 0
   do {
+    await rest(parts, attempts++, until)
     const turn = await parts.enter(key, until, wait, withoutLease)
     try {
       signal?.throwIfAborted()
@@ -53,8 +62,16 @@ export async function update<V>(
     } finally {
       turn.leave()
     }
-  } while (parts.now() < until)
+  } while (clock.now() < until)
   throw conflict ?? new UpdateTimeoutError(parts.name, wait)
+}
+
+/** The first conflict is somebody else's luck; more of them are a crowd at one row, which must thin out. */
+async function rest<V>({ clock, random }: UpdateParts<V>, attempts: number, until: number): Promise<void> {
+  if (attempts < 2) return
+  const longest = Math.min(longestPause, firstPause * 2 ** (attempts - 2))
+  const pause = Math.min(random() * longest, until - clock.now())
+  if (pause > 0) await sleep(clock, pause)
 }
 
 /** Of our own: `change` may work on the value that it is given, and `save` compares what was there before. */
