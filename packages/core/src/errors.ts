@@ -55,13 +55,16 @@ export class LoadTimeoutError extends PlimsollError {
   }
 }
 
-/** The bulkhead round the source is full and so is its queue. Answer 503 and let the caller come back. */
+/**
+ * The bulkhead round the source is full and so is its queue, or too many updates wait for one key. Answer 503 and let the
+ * caller come back.
+ */
 export class SourceOverloadedError extends PlimsollError {
   readonly code = 'PLIMSOLL_SOURCE_OVERLOADED'
-  constructor(concurrency: number, queue: number) {
-    super(
-      `${concurrency} loads are running and ${queue} are waiting, as many as source.concurrency and source.queue allow`,
-    )
+  /** `what` they are, where they are no loads and no option bounds them. */
+  constructor(concurrency: number, queue: number, what?: string) {
+    const bound = what === undefined ? 'source.concurrency and source.queue allow' : 'may'
+    super(`${concurrency} ${what ?? 'loads'} are running and ${queue} are waiting, as many as ${bound}`)
   }
 }
 

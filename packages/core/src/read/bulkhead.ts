@@ -10,8 +10,11 @@ export class Bulkhead {
   readonly queue: number
   #running = 0
   readonly #waiting = new Set<Waiting>()
+  readonly #what: string | undefined
 
-  constructor(concurrency: number, queue: number) {
+  /** `what` is let through, for who is turned away to read; loads by default. */
+  constructor(concurrency: number, queue: number, what?: string) {
+    this.#what = what
     this.concurrency = concurrency
     this.queue = queue
   }
@@ -35,7 +38,7 @@ export class Bulkhead {
       return Promise.resolve(this.#leaveOnce())
     }
     if (this.#waiting.size >= this.queue) {
-      return Promise.reject(new SourceOverloadedError(this.concurrency, this.queue))
+      return Promise.reject(new SourceOverloadedError(this.concurrency, this.queue, this.#what))
     }
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {

@@ -40,7 +40,7 @@ export class Exclusive<V> {
 
   async #enterQueue(key: string, until: number, wait: number): Promise<() => void> {
     const { clock, settings } = this.#parts
-    const queue = this.#queues.get(key) ?? new Bulkhead(1, longestQueue)
+    const queue = this.#queues.get(key) ?? new Bulkhead(1, longestQueue, 'updates of the key in this process')
     this.#queues.set(key, queue)
     const controller = new AbortController()
     const giveUp = () => controller.abort(new UpdateTimeoutError(settings.name, wait))

@@ -127,6 +127,19 @@ describe('update', () => {
     expect(clock.pending).toBe(0)
   })
 
+  test('turns away who would be the 1,002nd at one key, and says so', async () => {
+    const { items } = open()
+    const change = deferred<number>()
+    const updates = Array.from({ length: 1_001 }, () => items.update('a', () => change.promise))
+    const refused = await items.update('a', () => 1).catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code: 'PLIMSOLL_SOURCE_OVERLOADED' })
+    expect(String(refused)).toContain(
+      '1 updates of the key in this process are running and 1000 are waiting, as many as may',
+    )
+    change.resolve(2)
+    await Promise.all(updates)
+  })
+
   test('passes on what the change throws, and lets the next one in', async () => {
     const { items, source } = open()
     const failure = new Error('not enough')
