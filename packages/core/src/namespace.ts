@@ -29,6 +29,7 @@ import {
   parseGetOptions,
 } from './options/namespace-options.ts'
 import type { Account } from './pressure/account.ts'
+import { createAheadCounts, createRefreshCounts } from './read/ahead-counts.ts'
 import type { CacheAside } from './read/cache-aside.ts'
 import type { Counters, Observations } from './read/counters.ts'
 import { endedErrand } from './read/errand.ts'
@@ -36,11 +37,12 @@ import type { Exclusive } from './read/exclusive.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
 import { Context } from './read/load-context.ts'
 import type { Fetch, ReadParts } from './read/read-parts.ts'
-import { RefreshAhead, type RefreshCounts } from './read/refresh-ahead.ts'
+import { RefreshAhead } from './read/refresh-ahead.ts'
 import { type Prepare, warm } from './read/warm.ts'
 import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
+import { countUpdate, createUpdateCounts, type DropCounts } from './write/change-counts.ts'
 import { deleteMany, setMany } from './write/many.ts'
 import { update } from './write/update.ts'
 import type { WriteThrough } from './write/write-through.ts'
@@ -80,7 +82,10 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #call: CallSettings<V>
   readonly #refreshes = new Set<RefreshAhead<V>>()
   readonly #keptElsewhere: KeptElsewhere | undefined
-  readonly #refreshCounts: RefreshCounts = { rounds: 0, endedEarly: 0 }
+  readonly #warming = createAheadCounts()
+  readonly #refreshing = createRefreshCounts()
+  readonly #updates = createUpdateCounts()
+  readonly #drops: DropCounts = { tags: 0, clears: 0 }
   readonly #closing = new AbortController()
   #closed = false
 
@@ -260,7 +265,7 @@ export class Namespace<V> implements LinkedNamespace {
       throw wrongOption('save', 'update() needs load and save: expected both')
     }
     const { loadTimeout } = this.#parts.settings.policy
-    return await update(
+    const updating = update(
       {
         name: this.name,
         now: () => this.#parts.clock.now(),
@@ -272,6 +277,7 @@ export class Namespace<V> implements LinkedNamespace {
       change,
       parseUpdateOptions(options),
     )
+    return await countUpdate(this.#updates, updating)
   }
 
   /**
@@ -285,6 +291,7 @@ export class Namespace<V> implements LinkedNamespace {
     assertTag(tag)
     if (this.#parts.settings.tags === undefined)
       throw wrongOption('tags', 'invalidateTag() needs tags: expected a function')
+    this.#drops.tags += 1
     await this.#parts.generations?.invalidate([slotOf(tag), absentSlot])
   }
 
@@ -296,6 +303,7 @@ export class Namespace<V> implements LinkedNamespace {
   async clear(): Promise<void> {
     this.#assertOpen()
     if (this.#parts.generations === undefined) throw wrongOption('clearable', 'clear() needs it: expected true')
+    this.#drops.clears += 1
     await this.#parts.generations.clear()
   }
 
@@ -311,7 +319,14 @@ export class Namespace<V> implements LinkedNamespace {
     const { prepare, size } = this.#preparing('warm', this.#call)
     const signal = AbortSignal.any([this.#closing.signal, ...(call.signal ? [call.signal] : [])])
     const { clock, random } = this.#parts
-    return await warm(this.name, keys, prepare, { ...call, batch: size(call.batch), signal }, clock, random)
+    return await warm(
+      this.name,
+      keys,
+      prepare,
+      { ...call, batch: size(call.batch), signal, totals: this.#warming },
+      clock,
+      random,
+    )
   }
 
   /**
@@ -326,7 +341,7 @@ export class Namespace<V> implements LinkedNamespace {
     const hottest = () => this.hotKeys.top(mostRefreshed).map(({ key }) => key)
     const call = parseRefreshOptions(interval, { keys: hottest, ...options })
     const { prepare, size } = this.#preparing('refreshEvery', { ...this.#call, refreshFrom: call.interval / 2 })
-    const refreshing = new RefreshAhead(this.#parts, { ...call, batch: size(call.batch) }, prepare, this.#refreshCounts)
+    const refreshing = new RefreshAhead(this.#parts, { ...call, batch: size(call.batch) }, prepare, this.#refreshing)
     this.#refreshes.add(refreshing)
     return refreshing
   }
@@ -378,7 +393,16 @@ export class Namespace<V> implements LinkedNamespace {
       },
       earlyExpirations: this.account && { ...this.account.earlyEnds },
       behind: this.#behind?.statistics,
+      warming: { ...this.#warming },
+      refreshing: { ...this.#refreshing, keys: { ...this.#refreshing.keys }, leads: this.#leads },
+      updates: { ...this.#updates },
+      drops: { ...this.#drops },
     }
+  }
+
+  get #leads(): boolean | undefined {
+    if (this.#refreshes.size === 0) return undefined
+    return [...this.#refreshes].some(({ leads }) => leads)
   }
 
   /** @internal */

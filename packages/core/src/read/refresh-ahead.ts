@@ -1,3 +1,4 @@
+import type { RefreshCounts } from './ahead-counts.ts'
 import { endedErrand } from './errand.ts'
 import { acquireLease, type Lease, seenOf } from './lease.ts'
 import type { ReadParts } from './read-parts.ts'
@@ -13,13 +14,6 @@ export interface RefreshCall {
   readonly concurrency: number
   readonly batch: number
   keys(): Iterable<string> | AsyncIterable<string>
-}
-
-/** What `refreshEvery` has done in this process. */
-export interface RefreshCounts {
-  rounds: number
-  /** Of `rounds`: those that did not come to all keys. */
-  endedEarly: number
 }
 
 /** Refreshes keys at an interval, in one process of all that ask for it: the one that holds the leader's lease. */
@@ -88,7 +82,7 @@ export class RefreshAhead<V> {
     }
     this.#counts.rounds += 1
     try {
-      const call = { concurrency, batch, wait: leaderTtl, signal, onProgress: undefined }
+      const call = { concurrency, batch, wait: leaderTtl, signal, onProgress: undefined, totals: this.#counts.keys }
       await warm(settings.name, keys(), prepare, call, clock, random)
     } catch (error) {
       this.#counts.endedEarly += 1

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { SourceOverloadedError, type WarmProgress, WarmStalledError } from '../errors.ts'
 import { SteppingClock, settle } from '../testing-support/stepping-clock.ts'
+import { createAheadCounts } from './ahead-counts.ts'
 import { type Errand, type ErrandOutcome, endedErrand } from './errand.ts'
 import { type WarmCall, warm } from './warm.ts'
 
@@ -28,7 +29,15 @@ function open() {
       })
     }
     const onProgress = (progress: WarmProgress) => void told.push(progress)
-    const call = { concurrency: 4, batch: 1, wait: 60_000, signal: undefined, onProgress, ...more }
+    const call = {
+      concurrency: 4,
+      batch: 1,
+      wait: 60_000,
+      signal: undefined,
+      onProgress,
+      totals: createAheadCounts(),
+      ...more,
+    }
     const warming = warm('product', all, prepare, call, clock, () => 0.5)
     warming.catch(() => {})
     return warming

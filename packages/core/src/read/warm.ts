@@ -6,6 +6,7 @@ import {
   type WarmProgress,
   WarmStalledError,
 } from '../errors.ts'
+import { type AheadCounts, countThrough, createAheadCounts } from './ahead-counts.ts'
 import type { Errand } from './errand.ts'
 import { Pace } from './pace.ts'
 import { Upcoming } from './upcoming.ts'
@@ -19,6 +20,8 @@ export interface WarmCall {
   readonly wait: number
   readonly signal: AbortSignal | undefined
   readonly onProgress: ((progress: WarmProgress) => void) | undefined
+  /** Counts on, over all calls. */
+  readonly totals: AheadCounts
 }
 
 /** Who sees to a batch of keys: one answer a key, in their order. Never rejects. */
@@ -60,7 +63,7 @@ class Warming {
   readonly #upcoming: Upcoming
   readonly #pace: Pace
   readonly #total: number | undefined
-  readonly #counts = { found: 0, loaded: 0, unstored: 0, failed: 0 }
+  readonly #counts = createAheadCounts()
   #waitingFor: WarmProgress['waitingFor']
   #pause = shortestPause
   #pausedUntil = 0
@@ -150,15 +153,11 @@ class Warming {
 
   /** What the key has to wait for, where it is not through. */
   #count({ outcome, error }: Errand): WarmProgress['waitingFor'] {
-    const counts = this.#counts
     if (outcome === 'held') return 'others'
     if (outcome === 'late' || outcome === 'refused') return 'redis'
-    if (outcome === 'found') counts.found += 1
-    else if (outcome !== 'failed') {
-      counts.loaded += 1
-      if (outcome === 'unstored') counts.unstored += 1
-    } else if (isSourceBusy(error)) return 'source'
-    else counts.failed += 1
+    if (outcome === 'failed' && isSourceBusy(error)) return 'source'
+    countThrough(this.#counts, outcome)
+    countThrough(this.#call.totals, outcome)
     return undefined
   }
 
