@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RedisServer, startRedisServer } from '../../test/support/redis-server.ts'
 import { until } from '../../test/support/until.ts'
@@ -37,6 +38,15 @@ function start(args: readonly string[], url: string | null = redis.url): Started
 
 const outcomeOf = ({ output }: Started) => JSON.parse(output.stdout.trim().split('\n').at(-1) ?? '')
 
+async function leases(): Promise<string[]> {
+  const client = new Redis(redis.url)
+  try {
+    return await client.keys('*:l')
+  } finally {
+    client.disconnect()
+  }
+}
+
 test('--help tells all options and exit codes', async () => {
   const asked = start(['--help'])
   expect(await asked.ended).toBe(0)
@@ -72,6 +82,7 @@ test('Ctrl-C ends it in the middle, with what it has done; started again it goes
   await until(() => /"loaded":[1-9]/.test(stopped.output.stdout), 'it has loaded some', 30_000)
   stopped.child.kill('SIGINT')
   expect(await stopped.ended).toBe(130)
+  expect(await leases()).toEqual([])
   const { outcome, done, loaded } = outcomeOf(stopped)
   expect(outcome).toBe('interrupted')
   expect(done).toBeLessThan(5_000)

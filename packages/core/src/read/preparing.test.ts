@@ -176,3 +176,18 @@ test('without load and loadMany there is nothing to warm by', async () => {
   const { first } = open({ loadMany: undefined })
   await expect(first.namespace.warm(['a'])).rejects.toThrow('load or loadMany')
 })
+
+test('after the signal what has begun ends, nothing else begins, and no lease is left', async () => {
+  const { world, calls, first, pass } = open()
+  const controller = new AbortController()
+  const keys = Array.from({ length: 50 }, (_, index) => `key-${index}`)
+  const warming = first.namespace.warm(keys, { concurrency: 2, batch: 5, signal: controller.signal })
+  warming.catch(() => {})
+  await pass(5)
+  controller.abort(new Error('Ctrl-C'))
+  await pass(20)
+  await expect(warming).rejects.toThrow('Ctrl-C')
+  expect(calls.flat()).toHaveLength(10)
+  for (const key of keys) expect(world.redis.get(leaseKey(key))).toBeNull()
+  expect(world.clock.pending).toBe(0)
+})
