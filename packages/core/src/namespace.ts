@@ -32,10 +32,10 @@ import type { Account } from './pressure/account.ts'
 import { createAheadCounts, createRefreshCounts } from './read/ahead-counts.ts'
 import type { CacheAside } from './read/cache-aside.ts'
 import type { Counters, Observations } from './read/counters.ts'
-import { endedErrand } from './read/errand.ts'
 import type { Exclusive } from './read/exclusive.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
 import { Context } from './read/load-context.ts'
+import { preparing } from './read/preparing.ts'
 import type { Fetch, ReadParts } from './read/read-parts.ts'
 import { RefreshAhead } from './read/refresh-ahead.ts'
 import { type Prepare, warm } from './read/warm.ts'
@@ -495,24 +495,11 @@ export class Namespace<V> implements LinkedNamespace {
   #preparing(method: string, call: CallSettings<V>): { prepare: Prepare; size(batch: number): number } {
     const fetch = this.#fetch
     if (fetch === undefined) throw wrongOption('load', `${method}() needs load or loadMany: expected a function`)
-    const goesOn = () => !this.#closed
-    const prepare: Prepare = async (keys) => {
-      const unique = new Set(keys)
-      const batch = this.#fetchTogether(unique) ?? fetch
-      return await Promise.all(
-        keys.map((key) => {
-          // The second of two goes on when the first is through.
-          if (!unique.delete(key)) return endedErrand('held')
-          try {
-            this.#assertUsable(key)
-          } catch (error) {
-            batch.dropOut(key)
-            return endedErrand('failed', error)
-          }
-          return this.#reading.prepare(key, call, batch, goesOn)
-        }),
-      )
-    }
+    const prepare = preparing(
+      (keys) => this.#fetchTogether(keys) ?? fetch,
+      (key) => this.#assertUsable(key),
+      (key, batch) => this.#reading.prepare(key, call, batch, () => !this.#closed),
+    )
     return { prepare, size: (batch) => (this.#loading.loadMany === undefined ? 1 : batch) }
   }
 

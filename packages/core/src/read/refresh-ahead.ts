@@ -26,6 +26,7 @@ export class RefreshAhead<V> {
   #lease: Lease | undefined
   #timer: unknown
   #wake = () => {}
+  #endRound: (reason: unknown) => void = () => {}
 
   /** @internal */
   constructor(parts: ReadParts<V>, call: RefreshCall, prepare: Prepare, counts: RefreshCounts) {
@@ -47,6 +48,7 @@ export class RefreshAhead<V> {
   stop(): void {
     if (this.#stopped.signal.aborted) return
     this.#stopped.abort()
+    this.#endRound(this.#stopped.signal.reason)
     this.#parts.clock.clearTimeout(this.#timer)
     this.#lease?.release().catch(() => {})
     this.#wake()
@@ -73,16 +75,24 @@ export class RefreshAhead<V> {
   async #round(): Promise<void> {
     const { clock, random, logger, settings } = this.#parts
     const { concurrency, batch, keys } = this.#call
-    const deposed = new AbortController()
-    const signal = AbortSignal.any([this.#stopped.signal, deposed.signal])
+    // One a round: signals that hang on a long-lived one would be kept by it.
+    const ending = new AbortController()
+    this.#endRound = (reason) => ending.abort(reason)
     const prepare: Prepare = async (some) => {
       if (this.leads) return await this.#prepare(some)
-      deposed.abort(new DOMException('this process does not lead any more', 'AbortError'))
+      ending.abort(new DOMException('this process does not lead any more', 'AbortError'))
       return some.map(() => endedErrand('held'))
     }
     this.#counts.rounds += 1
     try {
-      const call = { concurrency, batch, wait: leaderTtl, signal, onProgress: undefined, totals: this.#counts.keys }
+      const call = {
+        concurrency,
+        batch,
+        wait: leaderTtl,
+        signal: ending.signal,
+        onProgress: undefined,
+        totals: this.#counts.keys,
+      }
       await warm(settings.name, keys(), prepare, call, clock, random)
     } catch (error) {
       this.#counts.endedEarly += 1
