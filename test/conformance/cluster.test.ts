@@ -110,3 +110,21 @@ test.each([
     expect(await instance.get('own')).toBe('value')
   },
 )
+
+test('two processes that warm the same keys over all nodes load each of them once', async () => {
+  const keys = [...oddKeys, ...Array.from({ length: 1_000 }, (_, index) => `warm-${index}`)]
+  const all = Array.from({ length: 2 }, () => {
+    const { cache } = open({ name: 'warmed' })
+    const calls: string[][] = []
+    const loadMany = async (some: readonly string[]) => {
+      calls.push([...some])
+      return new Map(some.map((key) => [key, `value of ${key}`]))
+    }
+    return { cache, calls, items: cache.namespace<string>({ name: 'many', loadMany }) }
+  })
+  await until(() => all.every(({ cache }) => cache.health().redis.status === 'ready'), 'both are connected')
+  const ends = await Promise.all(all.map(({ items }) => items.warm(keys, { concurrency: 2 })))
+  for (const end of ends) expect(end).toMatchObject({ done: keys.length, failed: 0, unstored: 0 })
+  expect(all.flatMap(({ calls }) => calls.flat()).sort()).toEqual([...keys].sort())
+  expect(all.flatMap(({ calls }) => calls).length).toBeLessThan(keys.length / 10)
+})

@@ -227,3 +227,50 @@ export class UpdateConflictError extends PlimsollError {
     super(message)
   }
 }
+
+/** How far `warm` has come. */
+export interface WarmProgress {
+  /** Keys that are through: `found`, `loaded` and `failed` together. */
+  readonly done: number
+  /** Undefined where the keys come one by one and their number is not known. */
+  readonly total: number | undefined
+  /** Keys that had a fresh value already, or that another process has loaded. */
+  readonly found: number
+  /** Keys that this call has loaded. */
+  readonly loaded: number
+  /** Of `loaded`: those that Redis is not known to have taken. This process keeps them, and does not load them again. */
+  readonly unstored: number
+  /** Keys whose load failed. They are not tried again. */
+  readonly failed: number
+  /** Keys a second, over the last ten seconds. */
+  readonly perSecond: number
+  /** At that rate; undefined where `total` is, and while nothing moves. */
+  readonly secondsLeft: number | undefined
+  /**
+   * What some of the last batch have to wait for: a Redis that does not answer or gives no lease, a source that is overloaded or left alone, or
+   * the loads of others. Undefined where nothing is in the way.
+   */
+  readonly waitingFor: 'redis' | 'source' | 'others' | undefined
+}
+
+/**
+ * Nothing could be warmed for as long as `wait` allows: Redis gave no answer or no lease, or the source was overloaded. What is warm by then stays warm, and
+ * `progress` tells how much that is. Call `warm` again with the same keys: it goes on where it stopped.
+ */
+export class WarmStalledError extends PlimsollError {
+  readonly code = 'PLIMSOLL_WARM_STALLED'
+  readonly waitingFor: 'redis' | 'source' | 'others'
+  readonly progress: WarmProgress
+
+  constructor(namespace: string, waitingFor: WarmStalledError['waitingFor'], progress: WarmProgress) {
+    super(`namespace ${namespace}: warming came no further, ${stalls[waitingFor]}; ${progress.done} keys are done`)
+    this.waitingFor = waitingFor
+    this.progress = progress
+  }
+}
+
+const stalls = {
+  redis: 'for Redis does not answer, or gives no lease',
+  source: 'for the source is overloaded or left alone',
+  others: 'for others hold the leases of what is left',
+} as const

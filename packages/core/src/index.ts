@@ -17,6 +17,8 @@ export {
   UpdateConflictError,
   UpdateTimeoutError,
   ValueNotPreservedError,
+  type WarmProgress,
+  WarmStalledError,
   WriteBehindRefusedError,
   WriteRefusedError,
 } from './errors.ts'
@@ -32,7 +34,7 @@ export type {
   SetOperation,
 } from './options/behind-options.ts'
 export type { CacheOptions, LocalOptions, SourceOptions } from './options/cache-options.ts'
-export type { RefreshOptions, UpdateOptions, WarmOptions, WarmProgress } from './options/call-options.ts'
+export type { RefreshOptions, UpdateOptions, WarmOptions } from './options/call-options.ts'
 export type { Duration } from './options/duration.ts'
 export { connectionFromEnvironment, type EnvironmentOptions } from './options/environment.ts'
 export type { Logger } from './options/logger.ts'

@@ -3,7 +3,13 @@ import { absentSlot, slotOf } from './coherence/generation-table.ts'
 import type { GenerationsMessage } from './coherence/messages.ts'
 import { assertTag } from './coherence/tags.ts'
 import { assertKey } from './entry/key.ts'
-import { CacheClosedError, InvalidArgumentError, InvalidOptionsError, LoadTimeoutError } from './errors.ts'
+import {
+  CacheClosedError,
+  InvalidArgumentError,
+  InvalidOptionsError,
+  LoadTimeoutError,
+  type WarmProgress,
+} from './errors.ts'
 import type { HotKeys } from './local/hot-keys.ts'
 import type { LocalNamespace } from './local/local-tier.ts'
 import { assembleNamespace, type KeptElsewhere, type NamespaceParts } from './namespace-assembly.ts'
@@ -14,7 +20,6 @@ import {
   type RefreshOptions,
   type UpdateOptions,
   type WarmOptions,
-  type WarmProgress,
 } from './options/call-options.ts'
 import type { Duration } from './options/duration.ts'
 import {
@@ -24,17 +29,20 @@ import {
   parseGetOptions,
 } from './options/namespace-options.ts'
 import type { Account } from './pressure/account.ts'
+import { createAheadCounts, createRefreshCounts } from './read/ahead-counts.ts'
 import type { CacheAside } from './read/cache-aside.ts'
 import type { Counters, Observations } from './read/counters.ts'
 import type { Exclusive } from './read/exclusive.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
 import { Context } from './read/load-context.ts'
+import { preparing } from './read/preparing.ts'
 import type { Fetch, ReadParts } from './read/read-parts.ts'
 import { RefreshAhead } from './read/refresh-ahead.ts'
-import { warm } from './read/warm.ts'
+import { type Prepare, warm } from './read/warm.ts'
 import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
+import { countUpdate, createUpdateCounts, type DropCounts } from './write/change-counts.ts'
 import { assertEntries, assertKeys, deleteMany, setMany } from './write/many.ts'
 import { update } from './write/update.ts'
 import type { WriteThrough } from './write/write-through.ts'
@@ -74,6 +82,11 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #call: CallSettings<V>
   readonly #refreshes = new Set<RefreshAhead<V>>()
   readonly #keptElsewhere: KeptElsewhere | undefined
+  readonly #warming = createAheadCounts()
+  readonly #refreshing = createRefreshCounts()
+  readonly #updates = createUpdateCounts()
+  readonly #drops: DropCounts = { tags: 0, clears: 0 }
+  readonly #closing = new AbortController()
   #closed = false
 
   /** @internal */
@@ -118,11 +131,7 @@ export class Namespace<V> implements LinkedNamespace {
     if (!Array.isArray(keys)) throw new InvalidArgumentError('keys', 'expected an array of strings')
     const unique = new Set(keys)
     for (const key of unique) assertKey(key)
-    const { loadMany, name } = this.#loading
-    const fetch =
-      loadMany === undefined || this.#fetch === undefined
-        ? this.#fetch
-        : new BatchFetch(name, loadMany, this.#parts.source, this.#fetch, unique)
+    const fetch = this.#fetchTogether(unique) ?? this.#fetch
     const reads: Promise<V | undefined>[] = []
     for (const key of unique) {
       const hit = this.#local?.hit(key)
@@ -267,7 +276,7 @@ export class Namespace<V> implements LinkedNamespace {
       throw wrongOption('save', 'update() needs load and save: expected both')
     }
     const { loadTimeout } = this.#parts.settings.policy
-    return await update(
+    const updating = update(
       {
         name: this.name,
         clock: this.#parts.clock,
@@ -284,6 +293,7 @@ export class Namespace<V> implements LinkedNamespace {
       change,
       parseUpdateOptions(options),
     )
+    return await countUpdate(this.#updates, updating)
   }
 
   /**
@@ -297,6 +307,7 @@ export class Namespace<V> implements LinkedNamespace {
     assertTag(tag)
     if (this.#parts.settings.tags === undefined)
       throw wrongOption('tags', 'invalidateTag() needs tags: expected a function')
+    this.#drops.tags += 1
     await this.#parts.generations?.invalidate([slotOf(tag), absentSlot])
   }
 
@@ -308,19 +319,30 @@ export class Namespace<V> implements LinkedNamespace {
   async clear(): Promise<void> {
     this.#assertOpen()
     if (this.#parts.generations === undefined) throw wrongOption('clearable', 'clear() needs it: expected true')
+    this.#drops.clears += 1
     await this.#parts.generations.clear()
   }
 
   /**
-   * Gets many keys before anybody asks for them. Processes that warm the same keys share the work: each key is loaded
-   * once. Failed loads are counted, not thrown.
+   * Loads many keys before anybody asks for them, by `loadMany` where there is one. Processes that warm the same keys share the work: each key is loaded
+   * by one of them. It is in no hurry: where Redis gives no lease, or the source is overloaded, it waits. Failed loads are counted, not thrown.
    *
-   * @throws the reason of `signal` where it aborts
+   * @throws WarmStalledError where it comes no further; the reason of `signal` where it aborts; InvalidArgumentError, InvalidOptionsError
    */
   async warm(keys: Iterable<string> | AsyncIterable<string>, options: WarmOptions = {}): Promise<WarmProgress> {
     this.#assertOpen()
-    const get = (key: string) => this.#read(key, undefined)
-    return await warm(keys, get, parseWarmOptions(options), this.#parts.clock, this.#parts.random)
+    const call = parseWarmOptions(options)
+    const { prepare, size } = this.#preparing('warm', this.#call)
+    const signal = AbortSignal.any([this.#closing.signal, ...(call.signal ? [call.signal] : [])])
+    const { clock, random } = this.#parts
+    return await warm(
+      this.name,
+      keys,
+      prepare,
+      { ...call, batch: size(call.batch), signal, totals: this.#warming },
+      clock,
+      random,
+    )
   }
 
   /**
@@ -334,14 +356,8 @@ export class Namespace<V> implements LinkedNamespace {
     this.#assertOpen()
     const hottest = () => this.hotKeys.top(mostRefreshed).map(({ key }) => key)
     const call = parseRefreshOptions(interval, { keys: hottest, ...options })
-    const fetch = this.#fetch
-    if (fetch === undefined) throw wrongOption('load', 'refreshEvery() needs it: expected a function')
-    const settings = { ...this.#call, refreshFrom: call.interval / 2 }
-    const refreshing = new RefreshAhead(this.#parts, call, (keys, signal) => {
-      const refresh = (key: string) => this.#reading.refresh(key, settings, fetch)
-      const { concurrency } = call
-      return warm(keys, refresh, { concurrency, signal, onProgress: undefined }, this.#parts.clock, this.#parts.random)
-    })
+    const { prepare, size } = this.#preparing('refreshEvery', { ...this.#call, refreshFrom: call.interval / 2 })
+    const refreshing = new RefreshAhead(this.#parts, { ...call, batch: size(call.batch) }, prepare, this.#refreshing)
     this.#refreshes.add(refreshing)
     return refreshing
   }
@@ -393,7 +409,16 @@ export class Namespace<V> implements LinkedNamespace {
       },
       earlyExpirations: this.account && { ...this.account.earlyEnds },
       behind: this.#behind?.statistics,
+      warming: { ...this.#warming },
+      refreshing: { ...this.#refreshing, keys: { ...this.#refreshing.keys }, leads: this.#leads },
+      updates: { ...this.#updates },
+      drops: { ...this.#drops },
     }
+  }
+
+  get #leads(): boolean | undefined {
+    if (this.#refreshes.size === 0) return undefined
+    return [...this.#refreshes].some(({ leads }) => leads)
   }
 
   /** @internal */
@@ -454,6 +479,7 @@ export class Namespace<V> implements LinkedNamespace {
   /** @internal */
   close(): void {
     this.#closed = true
+    this.#closing.abort(new CacheClosedError())
     for (const refreshing of this.#refreshes) refreshing.stop()
     // From now on a hit would be an answer of a closed cache.
     this.#local?.close()
@@ -479,6 +505,25 @@ export class Namespace<V> implements LinkedNamespace {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** How batches of keys are seen to: all of one in a call of `loadMany`, or each by itself. */
+  #preparing(method: string, call: CallSettings<V>): { prepare: Prepare; size(batch: number): number } {
+    const fetch = this.#fetch
+    if (fetch === undefined) throw wrongOption('load', `${method}() needs load or loadMany: expected a function`)
+    const prepare = preparing(
+      (keys) => this.#fetchTogether(keys) ?? fetch,
+      (key) => this.#assertUsable(key),
+      (key, batch) => this.#reading.prepare(key, call, batch, () => !this.#closed),
+    )
+    return { prepare, size: (batch) => (this.#loading.loadMany === undefined ? 1 : batch) }
+  }
+
+  /** One call of `loadMany` for all of these that are missing; undefined where there is no `loadMany`. */
+  #fetchTogether(keys: ReadonlySet<string>): Fetch<V> | undefined {
+    const { loadMany, name } = this.#loading
+    if (loadMany === undefined || this.#fetch === undefined) return undefined
+    return new BatchFetch(name, loadMany, this.#parts.source, this.#fetch, keys)
   }
 
   #start(key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): Promise<V | undefined> {

@@ -96,3 +96,40 @@ test('entries that gave way are counted, whoever made them give way', async () =
   expect(local?.entries).toBeGreaterThan(0)
   expect((local?.entries ?? 0) + (local?.evictions ?? 0)).toBe(40)
 })
+
+test('what is warmed is told by what came of it, over all calls', async () => {
+  const load = async (key: string) => {
+    if (key === 'bad') throw new Error('no row')
+    return key
+  }
+  const { cache, namespace } = open({ load })
+  await namespace.warm(['a', 'b', 'bad'])
+  await namespace.warm(['a', 'c'])
+  const { warming, refreshing, counters } = of(cache)
+  expect(warming).toEqual({ found: 1, loaded: 3, unstored: 0, failed: 1 })
+  expect(refreshing).toMatchObject({ rounds: 0, leads: undefined })
+  expect(counters).toMatchObject({ localHits: 0, misses: 0, getErrors: 0, loads: 4 })
+})
+
+test('rounds of refreshEvery are told, and whether this process leads', async () => {
+  const { cache, namespace, clock } = open()
+  const refreshing = namespace.refreshEvery('1s', { keys: ['a', 'b'] })
+  await clock.advance(2_500)
+  expect(of(cache).refreshing).toMatchObject({ rounds: 3, endedEarly: 0, leads: true, keys: { loaded: 6 } })
+  refreshing.stop()
+  expect(of(cache).refreshing?.leads).toBe(false)
+  await cache.close()
+})
+
+test('updates and drops are told by how they ended', async () => {
+  const { cache, namespace } = open({ save: async () => {}, clearable: true, tags: () => ['all'] })
+  await namespace.update('a', () => 'changed')
+  const refused = namespace.update('a', () => {
+    throw new Error('no')
+  })
+  await expect(refused).rejects.toThrow('no')
+  await namespace.invalidateTag('all')
+  await namespace.clear()
+  expect(of(cache).updates).toMatchObject({ done: 1, errors: 1, conflicts: 0 })
+  expect(of(cache).drops).toEqual({ tags: 1, clears: 1 })
+})

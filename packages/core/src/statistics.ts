@@ -1,7 +1,9 @@
 import type { Histogram } from './histogram.ts'
 import type { ServerTotals } from './pressure/trend.ts'
+import type { AheadCounts, RefreshCounts } from './read/ahead-counts.ts'
 import type { Counters } from './read/counters.ts'
 import type { CommandStatistics } from './redis/command-counts.ts'
+import type { DropCounts, UpdateCounts } from './write/change-counts.ts'
 import type { BehindStatistics } from './write-behind/tallies.ts'
 
 /** All that a cache has counted since it was created; see `cache.statistics()`. Rates and shares are the reader's to make. */
@@ -33,6 +35,12 @@ export interface NamespaceStatistics {
     | undefined
   /** Undefined where it writes through. */
   readonly behind?: BehindStatistics | undefined
+  /** Keys that `warm` has seen to. */
+  readonly warming?: Readonly<AheadCounts> | undefined
+  /** What `refreshEvery` has done in this process. `leads`: whether it does so now; undefined where nobody asked for it. */
+  readonly refreshing?: (Readonly<RefreshCounts> & { readonly leads: boolean | undefined }) | undefined
+  readonly updates?: Readonly<UpdateCounts> | undefined
+  readonly drops?: Readonly<DropCounts> | undefined
   /** Keys that this process wrote and that were gone from Redis before their time, by the likely cause. */
   readonly earlyExpirations?: Readonly<Record<'eviction' | 'restart' | 'flush' | 'unknown', number>> | undefined
 }

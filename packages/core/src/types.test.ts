@@ -13,6 +13,8 @@ import {
   type ParkedPage,
   type PostgresPool,
   postgresCounters,
+  type WarmProgress,
+  type WarmStalledError,
 } from './index.ts'
 
 // The compiler is what tests here: each @ts-expect-error must meet an error, and nothing may be `any`.
@@ -231,5 +233,18 @@ describe('write-behind', () => {
     expectTypeOf<Namespace<Product>['retryParked']>().parameters.toEqualTypeOf<[readonly string[] | 'all']>()
     // What is thrown away has to be named.
     expectTypeOf<Namespace<Product>['discardParked']>().parameters.toEqualTypeOf<[readonly string[]]>()
+  })
+})
+
+describe('warming', () => {
+  test('takes keys of any kind of iterable, and tells how far it came', () => {
+    const items = cache.namespace({ name: 'warmed', load: async (id) => id })
+    expectTypeOf(items.warm).parameter(0).toEqualTypeOf<Iterable<string> | AsyncIterable<string>>()
+    expectTypeOf(items.warm).returns.resolves.toEqualTypeOf<WarmProgress>()
+    expectTypeOf<WarmProgress['secondsLeft']>().toEqualTypeOf<number | undefined>()
+    expectTypeOf<WarmStalledError['progress']>().toEqualTypeOf<WarmProgress>()
+    // @ts-expect-error keys are strings
+    const wrong = () => items.warm([5])
+    expectTypeOf(wrong).returns.resolves.toEqualTypeOf<WarmProgress>()
   })
 })

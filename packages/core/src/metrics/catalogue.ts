@@ -147,6 +147,26 @@ const ofNamespaces = [
   ),
 ] as const
 
+/** What namespaces do beside single gets and sets. */
+const ofWork = [
+  counter(
+    'plimsoll_ahead_keys_total',
+    'Keys that warm and refreshEvery have seen to before anybody asked',
+    [...namespace, 'by', 'outcome'],
+    { values: { by: ['warm', 'refresh'], outcome: ['found', 'stored', 'unstored', 'failed'] } },
+  ),
+  counter('plimsoll_refresh_rounds_total', 'Rounds of refreshEvery in this process', [...namespace, 'outcome'], {
+    values: { outcome: ['done', 'ended_early'] },
+  }),
+  gauge('plimsoll_refresh_leading', '1 where this process is the one that refreshes', namespace, sum),
+  counter('plimsoll_updates_total', 'Calls of update by how they ended', [...namespace, 'outcome'], {
+    values: { outcome: ['done', 'conflict', 'timeout', 'lease_unavailable', 'error'] },
+  }),
+  counter('plimsoll_drops_total', 'Calls that dropped all values of a tag, or all values', [...namespace, 'of'], {
+    values: { of: ['tag', 'all'] },
+  }),
+] as const
+
 const ofTargets = [
   counter('plimsoll_redis_commands_total', 'Commands sent to Redis', [...target, 'kind'], {
     values: { kind: breakers },
@@ -279,7 +299,7 @@ const ofServers = [
   }),
 ] as const
 
-const catalogue = [...ofProcess, ...ofCaches, ...ofSessions, ...ofNamespaces, ...ofTargets, ...ofServers]
+const catalogue = [...ofProcess, ...ofCaches, ...ofSessions, ...ofNamespaces, ...ofWork, ...ofTargets, ...ofServers]
 export type MetricName = (typeof catalogue)[number]['name']
 
 /** Every metric that `collectMetrics` exposes, under the default prefix. */

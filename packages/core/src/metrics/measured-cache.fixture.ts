@@ -1,8 +1,10 @@
 import type { CacheHealth, NodeHealth, TargetHealth } from '../health.ts'
 import { HistogramCounter } from '../histogram.ts'
 import { vitalsWith } from '../pressure/vitals.fixture.ts'
+import { createAheadCounts, createRefreshCounts } from '../read/ahead-counts.ts'
 import { createCounters, createObservations } from '../read/counters.ts'
 import type { CacheStatistics, NamespaceStatistics, ServerTotals, TargetStatistics } from '../statistics.ts'
+import { createUpdateCounts } from '../write/change-counts.ts'
 import type { MeasuredCache } from './cache-series.ts'
 
 export function namespaceStatistics(told: Partial<NamespaceStatistics> = {}): NamespaceStatistics {
@@ -15,6 +17,10 @@ export function namespaceStatistics(told: Partial<NamespaceStatistics> = {}): Na
     payloadBytes: payloadBytes.snapshot(),
     local: { entries: 0, bytes: 0, evictions: 0, invalidations: { 'written-elsewhere': 0, doubt: 0 } },
     earlyExpirations: { eviction: 0, restart: 0, flush: 0, unknown: 0 },
+    warming: createAheadCounts(),
+    refreshing: { ...createRefreshCounts(), leads: false },
+    updates: createUpdateCounts(),
+    drops: { tags: 0, clears: 0 },
     ...told,
   }
 }

@@ -4,6 +4,7 @@ import type { CacheStatistics, NamespaceStatistics } from '../statistics.ts'
 import type { BehindHealth, BehindStatistics } from '../write-behind/tallies.ts'
 import { earlyEnds, invalidationCauses } from './catalogue.ts'
 import type { Labels, Sheet } from './sheet.ts'
+import { addWork } from './work-series.ts'
 
 /** Namespaces declared after so many share one label: a service that declares one a tenant must not drown Prometheus. */
 const mostNamespaces = 50
@@ -14,6 +15,7 @@ export function addNamespaces(sheet: Sheet, cache: string, health: CacheHealth, 
     const labels = { cache, namespace: own ? name : 'other' }
     addCounters(sheet, labels, namespace.counters)
     addRest(sheet, labels, namespace)
+    addWork(sheet, labels, namespace)
     const { redisBytes, budget, behind } = health.namespaces[name] ?? {}
     addBehind(sheet, labels, behind, namespace.behind)
     if (namespace.target === undefined) return

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { InvalidArgumentError } from '../errors.ts'
+import { InvalidArgumentError, type WarmProgress } from '../errors.ts'
 import type { Duration } from './duration.ts'
 import { toOptionIssues } from './option-issues.ts'
 import { duration, whole } from './policy.ts'
@@ -17,22 +17,16 @@ export interface UpdateOptions {
   signal?: AbortSignal
 }
 
-/** How far `warm` has come. */
-export interface WarmProgress {
-  /** Keys that are through, with a value or without. */
-  readonly done: number
-  /** Of `done`: those whose load failed. */
-  readonly failed: number
-  /** Undefined where the keys come one by one and their number is not known. */
-  readonly total: number | undefined
-}
-
 export interface WarmOptions {
-  /** Keys at once. Default 8; the source's bulkhead bounds the loads besides. */
+  /** Calls of `load` or `loadMany` at once, 1 to 1,000. Default 8; the source's bulkhead bounds them besides. */
   concurrency?: number
+  /** Keys of one call of `loadMany`, 1 to 1,000. Default 100. */
+  batch?: number
+  /** For how long it may come no further before it rejects with WarmStalledError: 1 s to 1 day. Default 1 minute. */
+  wait?: Duration
   /** Stops it: what has begun ends, then it rejects with the reason. */
   signal?: AbortSignal
-  /** Called after each key. */
+  /** Called after each batch; after each key where there is no `loadMany`. */
   onProgress?: (progress: WarmProgress) => void
 }
 
@@ -41,7 +35,7 @@ type RefreshedKeys = readonly string[] | (() => Iterable<string> | AsyncIterable
 export interface RefreshOptions {
   /** The keys, or a function that is asked for them at each round. Default: the hundred hottest of the process that refreshes. */
   keys?: RefreshedKeys
-  /** Keys at once. Default 8. */
+  /** Calls of `load` or `loadMany` at once. Default 8. */
   concurrency?: number
 }
 
@@ -49,6 +43,7 @@ const aSignal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, {
 const aFunction = (what: string) =>
   z.custom<never>((value) => typeof value === 'function', { error: `expected a function: ${what}` })
 
+const defaultBatch = 100
 const concurrency = whole(1, 1_000).optional()
 const updateSchema = z.strictObject({
   wait: duration('1ms', '5m').optional(),
@@ -57,6 +52,8 @@ const updateSchema = z.strictObject({
 })
 const warmSchema = z.strictObject({
   concurrency,
+  batch: whole(1, 1_000).optional(),
+  wait: duration('1s', '1d').optional(),
   signal: aSignal.optional(),
   onProgress: aFunction('(progress) => void').optional(),
 })
@@ -75,15 +72,15 @@ export function parseUpdateOptions(options: UpdateOptions) {
 
 /** @throws InvalidArgumentError naming the first wrong field. */
 export function parseWarmOptions(options: WarmOptions) {
-  const { concurrency = 8, signal } = parsed(warmSchema, options)
-  return { concurrency, signal, onProgress: options.onProgress }
+  const { concurrency = 8, batch = defaultBatch, wait = 60_000, signal } = parsed(warmSchema, options)
+  return { concurrency, batch, wait, signal, onProgress: options.onProgress }
 }
 
 /** @throws InvalidArgumentError naming the first wrong field. */
 export function parseRefreshOptions(interval: Duration, options: RefreshOptions) {
   const { keys, concurrency = 8 } = parsed(refreshSchema, options)
   const every = parsed(z.strictObject({ interval: duration('1s', '1d') }), { interval })
-  return { ...every, concurrency, keys: () => (typeof keys === 'function' ? keys() : keys) }
+  return { ...every, concurrency, batch: defaultBatch, keys: () => (typeof keys === 'function' ? keys() : keys) }
 }
 
 function parsed<T extends z.ZodType>(schema: T, options: unknown): z.output<T> {

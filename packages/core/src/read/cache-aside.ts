@@ -1,6 +1,7 @@
 import { freezeDeeply } from '../local/freeze.ts'
 import type { LocalEntry } from '../local/local-tier.ts'
 import { type CallSettings, stalenessOf } from '../options/namespace-options.ts'
+import { Errand, endedErrand } from './errand.ts'
 import { Flight } from './flight.ts'
 import { KeyRead, type KeyReadOwner } from './key-read.ts'
 import { Loading } from './loading.ts'
@@ -36,11 +37,18 @@ export class CacheAside<V> implements KeyReadOwner<V> {
     return local?.clones ? this.#share(flight.promise) : flight.promise
   }
 
-  /** Loads a key whose entry is old enough for `call`, and resolves when that is over, whatever came of it. */
-  refresh(key: string, call: CallSettings<V>, fetch: Fetch<V>): Promise<void> {
-    if (this.#parts.fences.findRead(key) !== undefined) return Promise.resolve()
+  /** Sees to it that Redis has a fresh value of a key, or one as young as `call` wants it. Never rejects. */
+  prepare(key: string, call: CallSettings<V>, fetch: Fetch<V>, goesOn: () => boolean): Promise<Errand> {
+    if (this.#parts.fences.findRead(key) !== undefined) {
+      fetch.dropOut(key)
+      return Promise.resolve(endedErrand('held'))
+    }
+    if (this.#parts.remote === undefined && call.refreshFrom === undefined && this.#isKeptFresh(key)) {
+      fetch.dropOut(key)
+      return Promise.resolve(endedErrand('found'))
+    }
     return new Promise((resolve) => {
-      this.#start(key, call, fetch, undefined, false, resolve)
+      this.#start(key, call, fetch, undefined, false, new Errand('found', goesOn, resolve))
     })
   }
 
@@ -58,13 +66,19 @@ export class CacheAside<V> implements KeyReadOwner<V> {
       this.#parts.observations.getSeconds.observe(seconds)
       read.fetch?.dropOut(read.key)
       this.#parts.fences.closeRead(read.key, read.flight)
-      read.onEnd?.()
+      read.errand?.end()
     } else void this.#travel(read, look)
   }
 
   /** @internal */
   onTrouble(read: KeyRead<V>): void {
     void this.#travel(read, trouble)
+  }
+
+  #isKeptFresh(key: string): boolean {
+    const { local, clock } = this.#parts
+    const kept = local?.peek(key)
+    return kept !== undefined && local?.trusts(kept) === true && clock.now() < kept.freshUntil
   }
 
   #answersLocally(kept: LocalEntry<V>, key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): boolean {
@@ -98,12 +112,12 @@ export class CacheAside<V> implements KeyReadOwner<V> {
     fetch: Fetch<V> | undefined,
     kept: LocalEntry<V> | undefined,
     wanted: boolean,
-    onEnd?: () => void,
+    errand?: Errand,
   ): Flight<V> {
     const { remote, fences, clock, keys, generations } = this.#parts
     const flight = new Flight<V>(wanted)
     const read = new KeyRead(this, key, keys.value(key), call, fetch, kept, flight, clock.now())
-    if (onEnd !== undefined) read.onEnd = onEnd
+    read.errand = errand
     fences.openRead(key, flight)
     if (remote === undefined) void this.#travel(read, undefined)
     else if (remote.trusts(key)) {
@@ -140,7 +154,7 @@ export class CacheAside<V> implements KeyReadOwner<V> {
       fetch?.dropOut(key)
       this.#parts.fences.closeRead(key, flight)
       if (!flight.settled) this.#lookAgain(read)
-      read.onEnd?.()
+      read.errand?.end()
     }
   }
 

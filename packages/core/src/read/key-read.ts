@@ -3,6 +3,7 @@ import type { CallSettings } from '../options/namespace-options.ts'
 import type { Policy } from '../options/policy.ts'
 import type { Reader } from '../redis/shared-reads.ts'
 import type { SkipReason } from './counters.ts'
+import type { Errand } from './errand.ts'
 import type { Flight } from './flight.ts'
 import type { Fetch } from './read-parts.ts'
 
@@ -26,8 +27,8 @@ export class KeyRead<V> implements Reader {
   hindrance: SkipReason = 'contended'
   /** Whether what comes from Redis can be told from what was dropped; always, where nothing can be. */
   ready: boolean | Promise<boolean> = true
-  /** Told when all that this read sets off has ended: a refresh is not over with its answer. */
-  onEnd: (() => void) | undefined
+  /** Where nobody waits for it but who sent it: told when all that it sets off has ended, for it is not over with its answer. */
+  errand: Errand | undefined
   readonly #owner: KeyReadOwner<V>
 
   constructor(

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Clock } from '../clock.ts'
+import { type Clock, sleep } from '../clock.ts'
 import { wake } from '../coherence/messages.ts'
 import { freshUntilBytes } from '../entry/envelope.ts'
 import type { Account } from '../pressure/account.ts'
@@ -7,6 +7,8 @@ import type { Claim, Withheld, WriteGate } from '../pressure/write-gate.ts'
 import type { Budget } from '../redis/budget.ts'
 import type { Acquired, EntryKeys, RedisCommands } from '../redis/commands.ts'
 import type { SkipReason } from './counters.ts'
+
+const storePause = 100
 
 export const newToken = (): string => randomBytes(12).toString('base64url')
 
@@ -38,23 +40,58 @@ export class Lease {
   readonly #namespace: string
   readonly #key: string
   readonly #ttl: number
+  #liveUntil: number
   #timer: unknown
   #lost = false
   #ended = false
 
-  constructor(context: LeaseContext, namespace: string, key: string, keys: EntryKeys, token: string, ttl: number) {
+  /** `asked`: when Redis was asked for it, for it may have been given as early as that. */
+  constructor(
+    context: LeaseContext,
+    namespace: string,
+    key: string,
+    keys: EntryKeys,
+    token: string,
+    ttl: number,
+    asked: number,
+  ) {
     this.#context = context
     this.#namespace = namespace
     this.#key = key
     this.#keys = keys
     this.token = token
     this.#ttl = ttl
+    this.#liveUntil = asked + ttl
     this.#schedule()
   }
 
   /** Stores the entry if the lease still lives, and nothing newer is there; without it where a version says that it is newer. */
   async store(entry: Buffer, ttl: number, version: Buffer | undefined): Promise<'stored' | SkipReason> {
     this.#stop()
+    return await this.#store(entry, ttl, version)
+  }
+
+  /** As `store`, again and again where Redis does not answer, for as long as it may still hold the lease, and `goesOn`. */
+  async storePatiently(
+    entry: Buffer,
+    ttl: number,
+    version: Buffer | undefined,
+    goesOn: () => boolean,
+  ): Promise<'stored' | SkipReason> {
+    this.#stop()
+    const { clock } = this.#context
+    const until = clock.now() + this.#ttl
+    for (;;) {
+      try {
+        return await this.#store(entry, ttl, version)
+      } catch (error) {
+        if (clock.now() + storePause >= until || !goesOn()) throw error
+        await sleep(clock, storePause)
+      }
+    }
+  }
+
+  async #store(entry: Buffer, ttl: number, version: Buffer | undefined): Promise<'stored' | SkipReason> {
     const { commands, gate, channel } = this.#context
     const leased: LeasedStore = [this.token, entry, ttl, channel, this.#wakeMessage]
     // The lease was admitted for this store: a second draw would make the load in vain for all who wait.
@@ -75,6 +112,11 @@ export class Lease {
   /** Whether it was found to be gone: evicted, taken, or expired while Redis could not be asked. */
   get lost(): boolean {
     return this.#lost
+  }
+
+  /** Whether it can still be held: not lost, and renewed so lately that Redis has it. */
+  get live(): boolean {
+    return !this.#lost && this.#context.clock.now() < this.#liveUntil
   }
 
   /** Asks Redis whether it is still held, and renews it. */
@@ -109,11 +151,13 @@ export class Lease {
     if (this.#ended) return
     const { clock, commands } = this.#context
     this.#timer = clock.setTimeout(() => {
+      const asked = clock.now()
       commands.renewLease(this.#keys, this.token, this.#ttl, commands.budget()).then(
         (alive) => {
           // Evicted or taken: the store will be refused, so there is nothing left to renew.
+          this.#lost = !alive
+          if (alive) this.#liveUntil = asked + this.#ttl
           if (alive) this.#schedule()
-          else this.#lost = true
         },
         () => this.#schedule(),
       )
@@ -173,13 +217,14 @@ async function acquire(
   ask: (token: string) => Promise<Acquired | Withheld>,
 ): Promise<LeaseOutcome> {
   const token = newToken()
+  const asked = context.clock.now()
   try {
     const outcome = await ask(token)
     if (outcome === 'withheld' || outcome === 'refused') {
       return { kind: 'refused', reason: reasonOf(outcome, context.gate) }
     }
     if (outcome.kind !== 'acquired') return outcome
-    return { kind: 'acquired', lease: new Lease(context, namespace, key, keys, token, ttl) }
+    return { kind: 'acquired', lease: new Lease(context, namespace, key, keys, token, ttl, asked) }
   } catch {
     return { kind: 'refused', reason: 'degraded' }
   }

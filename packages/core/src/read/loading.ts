@@ -11,6 +11,7 @@ import type { Policy } from '../options/policy.ts'
 import { economise } from '../pressure/economy.ts'
 import { countSkip, type SkipReason } from './counters.ts'
 import { isTimeToRefresh } from './early-expiration.ts'
+import type { Errand } from './errand.ts'
 import { FailureBackoff } from './failure-backoff.ts'
 import type { Flight } from './flight.ts'
 import type { KeyRead } from './key-read.ts'
@@ -78,6 +79,10 @@ export class Loading<V> {
       await this.#settle(read, value, smooth(reserve?.loadTime ?? 0, loadTime), context, right, mark)
     } catch (error) {
       this.#countFailure(error, clock.now() - started)
+      if (read.errand !== undefined) {
+        read.errand.outcome = 'failed'
+        read.errand.error = error
+      }
       if (typeof right === 'object') right.release().catch(() => {})
       // Being turned away says nothing of the key, and a note that were renewed at each failure would never end.
       if (!(error instanceof SourceUnavailableError) && !this.failures.has(key)) this.failures.note(key)
@@ -136,7 +141,7 @@ export class Loading<V> {
   }
 
   async #settle(
-    { flight, key, policy, hindrance }: KeyRead<V>,
+    { flight, key, policy, hindrance, errand }: KeyRead<V>,
     value: V | undefined,
     loadTime: number,
     context: Context<V>,
@@ -158,7 +163,7 @@ export class Loading<V> {
     flight.answer(value)
     let outcome: 'stored' | SkipReason = right === 'none' ? hindrance : 'contended'
     try {
-      if (storable) outcome = await this.#store(flight, key, value, times, right, standing)
+      if (storable) outcome = await this.#store(flight, key, value, times, right, standing, errand)
       else if (typeof right === 'object') await right.release()
     } catch {
       outcome = 'degraded'
@@ -167,6 +172,7 @@ export class Loading<V> {
     }
     // What Redis did not take after all must serve for its whole time.
     if (storable && outcome !== 'stored' && !flight.voided) keeper.keep(key, value, times, policy, false, standing)
+    if (errand !== undefined) errand.outcome = remote === undefined || outcome === 'stored' ? 'loaded' : 'unstored'
     if (remote === undefined) return
     if (outcome === 'stored') counters.stores += 1
     else if (lasts) countSkip(counters, outcome)
@@ -196,6 +202,7 @@ export class Loading<V> {
     times: Times,
     right: Lease | 'plain' | 'newer',
     standing: Standing | undefined,
+    errand: Errand | undefined,
   ): Promise<'stored' | SkipReason> {
     const { remote, clock, codec, observations, settings, generations } = this.#parts
     if (remote === undefined) return 'unreachable'
@@ -221,9 +228,11 @@ export class Loading<V> {
     }
     const bytes = seal(packed, remoteTimes, { version, stamps })
     const outcome =
-      typeof right === 'object'
-        ? await right.store(bytes, life, version)
-        : await this.#storeWithoutLease(flight, key, bytes, life, version, right)
+      typeof right !== 'object'
+        ? await this.#storeWithoutLease(flight, key, bytes, life, version, right)
+        : errand === undefined
+          ? await right.store(bytes, life, version)
+          : await right.storePatiently(bytes, life, version, errand.goesOn)
     if (outcome === 'stored') {
       observations.payloadBytes.observe(bytes.length)
       remote.account.stored(key, bytes.length, remoteTimes.expiresAt)

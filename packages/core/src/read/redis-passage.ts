@@ -2,6 +2,7 @@ import type { Entry } from '../entry/codec.ts'
 import type { Unreadable } from '../entry/envelope.ts'
 import type { LocalEntry } from '../local/local-tier.ts'
 import { stalenessOf } from '../options/namespace-options.ts'
+import type { ErrandOutcome } from './errand.ts'
 import type { KeyRead } from './key-read.ts'
 import { acquireLease, seenOf } from './lease.ts'
 import type { Loading, StoringRight } from './loading.ts'
@@ -57,6 +58,8 @@ export class RedisPassage<V> {
     const until = clock.now() + this.#longestWait(read)
     let look = firstLook
     let reserve = this.#reserveOf(kept)
+    // What is loaded before it is known by what it stands could not be stored.
+    if (read.ready === false && this.#putsOff(read, 'late')) return 'answered'
     while (look.kind !== 'trouble') {
       if (look.kind === 'entry') {
         // Answered by `look` and here nevertheless: its early refresh was drawn there.
@@ -70,18 +73,19 @@ export class RedisPassage<V> {
         reserve = look.entry
       }
       if (reserve !== undefined && this.#loading.failures.has(key)) {
-        if (this.#loading.answerReserve(read, reserve)) return 'answered'
+        if (this.#putsOff(read, 'held') || this.#loading.answerReserve(read, reserve)) return 'answered'
       }
       if (policy.lease === false) return { reserve, right: 'plain' }
       if (fetch === undefined) return { reserve, right: 'none' }
       const entryKeys = { value: keys.value(key), lease: keys.lease(key) }
       const seen = seenOf(look.bytes)
-      const wait = !flight.settled
+      const wait = !flight.settled && (read.errand === undefined || flight.wanted)
       const outcome = await acquireLease(this.#remote, id, key, entryKeys, policy.lease.ttl, seen, wait, budget)
       // A reader may only have lagged behind: where there is one, the primary's word counts.
       if (outcome.kind === 'acquired' && look.kind === 'absent' && look.bytes === null) this.#remote.account.absent(key)
       if (outcome.kind === 'acquired') return { reserve, right: outcome.lease }
       if (outcome.kind === 'refused') {
+        if (this.#putsOff(read, outcome.reason === 'degraded' ? 'late' : 'refused')) return 'answered'
         read.hindrance = outcome.reason
         return { reserve, right: 'none' }
       }
@@ -90,14 +94,22 @@ export class RedisPassage<V> {
         continue
       }
       fetch.dropOut(key)
-      if (flight.settled) return 'answered'
+      if (flight.settled || this.#putsOff(read, 'held')) return 'answered'
       if (clock.now() >= until) return flight.wanted ? { reserve, right: 'none' } : 'answered'
       counters.leaseWaits += 1
       await this.#waitForOther(key, until)
     }
     counters.redisTroubles += 1
+    if (this.#putsOff(read, 'late')) return 'answered'
     read.hindrance = 'unreachable'
     return this.#answerKept(read) ? 'answered' : { reserve, right: 'none' }
+  }
+
+  /** Whoever sent it comes back later; what somebody waits for goes on. */
+  #putsOff({ errand, flight }: KeyRead<V>, outcome: ErrandOutcome): boolean {
+    if (errand === undefined || flight.wanted) return false
+    errand.outcome = outcome
+    return true
   }
 
   /** A local entry that is not believed any more is old from now on, however young it is. */

@@ -1,5 +1,8 @@
+import type { RefreshCounts } from './ahead-counts.ts'
+import { endedErrand } from './errand.ts'
 import { acquireLease, type Lease, seenOf } from './lease.ts'
 import type { ReadParts } from './read-parts.ts'
+import { type Prepare, warm } from './warm.ts'
 
 /** For so long the processes do without a leader when it has been killed. */
 const leaderTtl = 5_000
@@ -9,6 +12,7 @@ export interface RefreshCall {
   /** Milliseconds. */
   readonly interval: number
   readonly concurrency: number
+  readonly batch: number
   keys(): Iterable<string> | AsyncIterable<string>
 }
 
@@ -16,40 +20,42 @@ export interface RefreshCall {
 export class RefreshAhead<V> {
   readonly #parts: ReadParts<V>
   readonly #call: RefreshCall
-  readonly #refreshAll: (keys: Iterable<string> | AsyncIterable<string>, signal: AbortSignal) => Promise<unknown>
+  readonly #prepare: Prepare
+  readonly #counts: RefreshCounts
   readonly #stopped = new AbortController()
   #lease: Lease | undefined
   #timer: unknown
   #wake = () => {}
+  #endRound: (reason: unknown) => void = () => {}
 
-  constructor(
-    parts: ReadParts<V>,
-    call: RefreshCall,
-    refreshAll: (keys: Iterable<string> | AsyncIterable<string>, signal: AbortSignal) => Promise<unknown>,
-  ) {
+  /** @internal */
+  constructor(parts: ReadParts<V>, call: RefreshCall, prepare: Prepare, counts: RefreshCounts) {
     this.#parts = parts
     this.#call = call
-    this.#refreshAll = refreshAll
+    this.#prepare = prepare
+    this.#counts = counts
     void this.#run()
   }
 
   /** Whether this process is the one that refreshes. */
   get leads(): boolean {
     if (this.#stopped.signal.aborted) return false
-    return this.#parts.remote === undefined || (this.#lease !== undefined && !this.#lease.lost)
+    // By the clock, not by what Redis has said last: a process that was frozen has not been told yet that another leads.
+    return this.#parts.remote === undefined || this.#lease?.live === true
   }
 
   /** Another process takes over at its next attempt. */
   stop(): void {
     if (this.#stopped.signal.aborted) return
     this.#stopped.abort()
+    this.#endRound(this.#stopped.signal.reason)
     this.#parts.clock.clearTimeout(this.#timer)
     this.#lease?.release().catch(() => {})
     this.#wake()
   }
 
   async #run(): Promise<void> {
-    const { clock, logger, settings } = this.#parts
+    const { clock } = this.#parts
     const { signal } = this.#stopped
     let next = clock.now()
     while (!signal.aborted) {
@@ -60,20 +66,48 @@ export class RefreshAhead<V> {
       }
       if (this.leads && clock.now() >= next) {
         next = clock.now() + this.#call.interval
-        try {
-          await this.#refreshAll(this.#call.keys(), signal)
-        } catch (error) {
-          const reason = error instanceof Error ? error.name : 'unknown reason'
-          if (!signal.aborted) logger.warn({ namespace: settings.name, reason }, 'a round of refreshEvery ended early')
-        }
+        await this.#round()
       }
       if (!signal.aborted) await this.#pause(this.leads ? Math.min(tryEvery, next - clock.now()) : tryEvery)
+    }
+  }
+
+  async #round(): Promise<void> {
+    const { clock, random, logger, settings } = this.#parts
+    const { concurrency, batch, keys } = this.#call
+    // One a round: signals that hang on a long-lived one would be kept by it.
+    const ending = new AbortController()
+    this.#endRound = (reason) => ending.abort(reason)
+    const prepare: Prepare = async (some) => {
+      if (this.leads) return await this.#prepare(some)
+      ending.abort(new DOMException('this process does not lead any more', 'AbortError'))
+      return some.map(() => endedErrand('held'))
+    }
+    this.#counts.rounds += 1
+    try {
+      const call = {
+        concurrency,
+        batch,
+        wait: leaderTtl,
+        signal: ending.signal,
+        onProgress: undefined,
+        totals: this.#counts.keys,
+      }
+      await warm(settings.name, keys(), prepare, call, clock, random)
+    } catch (error) {
+      this.#counts.endedEarly += 1
+      const reason = error instanceof Error ? error.name : 'unknown reason'
+      if (!this.#stopped.signal.aborted) {
+        logger.warn({ namespace: settings.name, reason }, 'a round of refreshEvery ended early')
+      }
     }
   }
 
   async #tryToLead(): Promise<void> {
     const { remote, id, keys } = this.#parts
     if (remote === undefined) return
+    // What Redis may hold of an older one is not renewed any more, and ends by itself.
+    this.#lease?.release().catch(() => {})
     this.#lease = undefined
     const outcome = await acquireLease(
       ...([remote, id, '', keys.leader, leaderTtl, seenOf(null), false, remote.commands.budget(), 'normal'] as const),

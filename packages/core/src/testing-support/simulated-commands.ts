@@ -35,6 +35,10 @@ type Face = Pick<
 
 /** Stands for RedisCommands: each command is executed at one step and answered at another, or not. */
 export class SimulatedCommands implements Face {
+  /** Redis does what it is sent, and its replies come too late. */
+  late = false
+  /** What a loader wants to store does not reach Redis. */
+  losesStores = false
   readonly #world: World
   readonly #name: string
   readonly #lost: SimulatedConnection[] = []
@@ -67,6 +71,7 @@ export class SimulatedCommands implements Face {
       run: () => {
         const value = this.#world.redis.get(reader.redisKey)
         const fail = () => reader.onTrouble(new RedisTimeoutError('no reply'))
+        if (this.late) return fail()
         this.#world.add({
           what: `${this.#name}: GET answered`,
           lane: replies,
@@ -100,6 +105,7 @@ export class SimulatedCommands implements Face {
     _budget: Budget,
     version?: Buffer,
   ) {
+    if (this.losesStores) return Promise.reject(new Error('Connection is closed.'))
     return this.#send('storeUnderLease', (redis) =>
       redis.storeUnderLease(keys, token, entry, ttl, channel, wake, version),
     )
@@ -182,7 +188,8 @@ export class SimulatedCommands implements Face {
         run: () => {
           try {
             const reply = command(this.#world.redis)
-            answer(() => resolve(reply))
+            if (this.late) answer(() => reject(new RedisTimeoutError('no reply')))
+            else answer(() => resolve(reply))
           } catch (error) {
             answer(() => reject(error))
           }

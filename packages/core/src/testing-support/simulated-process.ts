@@ -70,6 +70,16 @@ export class SimulatedProcess {
     this.#world.add({ what: `${this.name} hears ${text}`, lane: this.#inbox, run: () => this.#onMessage(text) })
   }
 
+  /** Whether Redis does what it is sent, and its replies come too late. */
+  set late(late: boolean) {
+    this.#commands.late = late
+  }
+
+  /** Whether what a loader wants to store does not reach Redis. */
+  set losesStores(loses: boolean) {
+    this.#commands.losesStores = loses
+  }
+
   /** As far as Redis can see, it is gone. */
   die(): void {
     this.#commands.die()

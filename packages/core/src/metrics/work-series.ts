@@ -1,0 +1,41 @@
+import type { AheadCounts } from '../read/ahead-counts.ts'
+import type { NamespaceStatistics } from '../statistics.ts'
+import type { Labels, Sheet } from './sheet.ts'
+
+/** What a namespace does beside single gets and sets: loads ahead of time, updates, and drops of many values. */
+export function addWork(
+  sheet: Sheet,
+  labels: Labels,
+  { warming, refreshing, updates, drops }: NamespaceStatistics,
+): void {
+  if (warming !== undefined) addAhead(sheet, { ...labels, by: 'warm' }, warming)
+  if (refreshing !== undefined) {
+    const { rounds, endedEarly, keys, leads } = refreshing
+    addAhead(sheet, { ...labels, by: 'refresh' }, keys)
+    const round = (outcome: string, count: number) =>
+      sheet.add('plimsoll_refresh_rounds_total', { ...labels, outcome }, count)
+    round('done', rounds - endedEarly)
+    round('ended_early', endedEarly)
+    if (leads !== undefined) sheet.add('plimsoll_refresh_leading', labels, leads ? 1 : 0)
+  }
+  if (updates !== undefined) {
+    const update = (outcome: string, count: number) =>
+      sheet.add('plimsoll_updates_total', { ...labels, outcome }, count)
+    update('done', updates.done)
+    update('conflict', updates.conflicts)
+    update('timeout', updates.timeouts)
+    update('lease_unavailable', updates.leaseUnavailable)
+    update('error', updates.errors)
+  }
+  if (drops === undefined) return
+  sheet.add('plimsoll_drops_total', { ...labels, of: 'tag' }, drops.tags)
+  sheet.add('plimsoll_drops_total', { ...labels, of: 'all' }, drops.clears)
+}
+
+function addAhead(sheet: Sheet, labels: Labels, { found, loaded, unstored, failed }: AheadCounts): void {
+  const keys = (outcome: string, count: number) => sheet.add('plimsoll_ahead_keys_total', { ...labels, outcome }, count)
+  keys('found', found)
+  keys('stored', loaded - unstored)
+  keys('unstored', unstored)
+  keys('failed', failed)
+}
