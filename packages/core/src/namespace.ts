@@ -43,7 +43,7 @@ import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
 import { countUpdate, createUpdateCounts, type DropCounts } from './write/change-counts.ts'
-import { assertEntries, assertKeys, deleteMany, setMany } from './write/many.ts'
+import { assertEntries, assertIterable, assertKeys, deleteMany, setMany } from './write/many.ts'
 import { update } from './write/update.ts'
 import type { WriteThrough } from './write/write-through.ts'
 import type { ListParkedOptions, Parked, ParkedOperation, ParkedPage } from './write-behind/parked.ts'
@@ -329,8 +329,12 @@ export class Namespace<V> implements LinkedNamespace {
    *
    * @throws WarmStalledError where it comes no further; the reason of `signal` where it aborts; InvalidArgumentError, InvalidOptionsError
    */
-  async warm(keys: Iterable<string> | AsyncIterable<string>, options: WarmOptions = {}): Promise<WarmProgress> {
+  async warm(
+    keys: (Iterable<string> & object) | AsyncIterable<string>,
+    options: WarmOptions = {},
+  ): Promise<WarmProgress> {
     this.#assertOpen()
+    assertIterable(keys)
     const call = parseWarmOptions(options)
     const { prepare, size } = this.#preparing('warm', this.#call)
     const signal = AbortSignal.any([this.#closing.signal, ...(call.signal ? [call.signal] : [])])

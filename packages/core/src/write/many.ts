@@ -64,12 +64,18 @@ function eventLoopTurn(): Promise<void> {
   })
 }
 
-/** @throws InvalidArgumentError */
-export function assertKeys(keys: unknown): string[] {
-  // A string is an iterable of strings too: one key, taken for many, would drop keys of a letter.
-  if (typeof keys === 'string' || !isIterable(keys)) {
+/** @throws InvalidArgumentError for one key, which is an iterable of strings too: it would be taken for keys of a letter. */
+export function assertIterable(keys: unknown): asserts keys is Iterable<unknown> | AsyncIterable<unknown> {
+  const isAsync = typeof keys === 'object' && keys !== null && Symbol.asyncIterator in keys
+  if (typeof keys === 'string' || !(isAsync || isIterable(keys))) {
     throw new InvalidArgumentError('keys', 'expected an array or another iterable of strings')
   }
+}
+
+/** @throws InvalidArgumentError */
+export function assertKeys(keys: unknown): string[] {
+  assertIterable(keys)
+  if (!isIterable(keys)) throw new InvalidArgumentError('keys', 'expected an iterable that is not asynchronous')
   const all = [...keys]
   for (const key of all) assertKey(key)
   return all as string[]
