@@ -221,6 +221,30 @@ describe('values', () => {
     expect(second).toBeGreaterThan(first ?? 0)
   })
 
+  test('one that is set again while it is saved is acknowledged, and its neighbours with it', async () => {
+    const { server, redis } = await startRedis()
+    const { items, source, saved } = open<string>(server.url, { delay: '1m', batch: 2 }, undefined, {
+      commandTimeout: 5_000,
+    })
+    await items.drain()
+    let set = () => {}
+    const again = new Promise<void>((resolve) => {
+      set = resolve
+    })
+    source.before = () => again
+    await items.set('a', 'one')
+    await items.set('b', 'two')
+    const draining = items.drain()
+    await until(() => source.calls.length === 1, 'a batch is on its way')
+    await items.set('a', 'three')
+    set()
+    await draining
+    expect(saved()).toBe(2)
+    expect(await items.drain()).toBe(true)
+    expect(saved()).toBe(3)
+    expect(await redis.exists(waiting)).toBe(0)
+  })
+
   test('many are set in one call, and deleted in one', async () => {
     const { server, redis } = await startRedis()
     const { items, source } = open<string>(server.url, { delay: '1m' })

@@ -16,6 +16,7 @@ export interface OpenBehind<V> {
   findings(): string[]
   health(): BehindHealth | undefined
   takenOver(): number | undefined
+  saved(): number | undefined
   unsureLoads(): BehindStatistics['unsureLoads'] | undefined
   close(): Promise<void>
 }
@@ -53,7 +54,8 @@ export function behindTools(afterwards: (step: () => unknown) => void) {
       source,
       health: () => cache.health().namespaces['item']?.behind,
       unsureLoads: () => cache.statistics().namespaces['item']?.behind?.unsureLoads,
-      takenOver: () => cache.statistics().namespaces['item']?.behind?.takenOver,
+      saved: () => cache.statistics().namespaces['item']?.behind?.saved,
+    takenOver: () => cache.statistics().namespaces['item']?.behind?.takenOver,
       findings: () => cache.health().findings.map(({ id }) => id),
       close: () => cache.close(),
     }

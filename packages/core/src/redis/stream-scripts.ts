@@ -186,7 +186,8 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 const settle = `${progress}
 local function settle(waiting, value, count, sum, delivered, pending, drop)
   if redis.call('HINCRBY', waiting, value .. ':n', -count) > 0 then
-    redis.call('HINCRBY', waiting, value .. ':s', -sum)
+    -- Not "-sum", which is "-0" where nothing was added: no integer to Redis.
+    redis.call('HINCRBY', waiting, value .. ':s', 0 - sum)
     if pending == 0 then redis.call('HSET', waiting, value .. ':f', string.format('%.0f', tonumber(delivered) + 1)) end
     return
   end

@@ -21,10 +21,17 @@ export class FakeRedis {
   readonly #clock: Clock
   readonly #onPublish: (channel: string, message: string) => void
   readonly #stored = new Map<string, Stored>()
+  #lastTime = 0
 
   constructor(clock: Clock, onPublish: (channel: string, message: string) => void) {
     this.#clock = clock
     this.#onPublish = onPublish
+  }
+
+  /** Microseconds since the epoch; no two calls find the same, as no two commands do. */
+  time(): number {
+    this.#lastTime = Math.max(this.#clock.now() * 1_000, this.#lastTime + 1)
+    return this.#lastTime
   }
 
   get(key: string): Buffer | null {
@@ -44,8 +51,29 @@ export class FakeRedis {
   }
 
   set(key: string, bytes: Buffer | string, ttl?: number): void {
-    this.#refuseIfFull()
-    this.#write(key, bytes, ttl)
+    this.refuseIfFull()
+    this.write(key, bytes, ttl)
+  }
+
+  /** As a script that has written before: it may go on, however full Redis is. Without `ttl` it never expires. */
+  write(key: string, bytes: Buffer | string, ttl: number | undefined): void {
+    const expiresAt = ttl === undefined ? undefined : this.#clock.now() + ttl
+    this.#stored.set(key, { bytes: Buffer.from(bytes), expiresAt })
+  }
+
+  expireAt(key: string, moment: number): void {
+    const found = this.#find(key)
+    if (found !== undefined) this.#stored.set(key, { ...found, expiresAt: moment })
+  }
+
+  /** What a full Redis answers to the first write of a script. */
+  refuseIfFull(): void {
+    if (this.full) throw new ReplyError("OOM command not allowed when used memory > 'maxmemory'.")
+  }
+
+  /** Forgets everything, as FLUSHALL does, or a restart without persistence. */
+  flush(): void {
+    this.#stored.clear()
   }
 
   acquireLease(keys: EntryKeys, token: string, ttl: number, seen: string | Buffer, wait: boolean): Acquired {
@@ -56,8 +84,8 @@ export class FakeRedis {
     const held = this.get(keys.lease)
     if (held === null || this.ttl(keys.lease) < 0) {
       // A script that has written may go on to write, however full Redis is.
-      if (held === null) this.#refuseIfFull()
-      this.#write(keys.lease, token, ttl)
+      if (held === null) this.refuseIfFull()
+      this.write(keys.lease, token, ttl)
       return { kind: 'acquired' }
     }
     if (wait && !isAwaited(held) && !this.full) this.#replace(keys.lease, Buffer.concat([held, Buffer.from('*')]))
@@ -75,7 +103,7 @@ export class FakeRedis {
   renewLease(keys: EntryKeys, token: string, ttl: number): boolean {
     const held = this.get(keys.lease)
     if (!isOf(held, token)) return false
-    this.#write(keys.lease, held ?? empty, ttl)
+    this.write(keys.lease, held ?? empty, ttl)
     return true
   }
 
@@ -91,10 +119,10 @@ export class FakeRedis {
     if (version !== undefined) return this.#storeVersion(keys, token, entry, ttl, channel, wakeMessage, version, false)
     const held = this.get(keys.lease)
     if (held === null || !isOf(held, token)) return false
-    if (!this.full) this.#write(keys.value, entry, ttl)
+    if (!this.full) this.write(keys.value, entry, ttl)
     this.#stored.delete(keys.lease)
     if (isAwaited(held)) this.#onPublish(channel, wakeMessage)
-    this.#refuseIfFull()
+    this.refuseIfFull()
     return true
   }
 
@@ -116,10 +144,10 @@ export class FakeRedis {
     const holds = token !== '' && held !== null && isOf(held, token)
     const order = orderOf(version, entry, this.get(keys.value))
     const stores = order === 1 || ((holds || fill) && order !== -1)
-    if (stores && !this.full) this.#write(keys.value, entry, ttl)
+    if (stores && !this.full) this.write(keys.value, entry, ttl)
     if (holds) this.#stored.delete(keys.lease)
     if (holds && isAwaited(held)) this.#onPublish(channel, wakeMessage)
-    if (stores) this.#refuseIfFull()
+    if (stores) this.refuseIfFull()
     return stores
   }
 
@@ -132,9 +160,9 @@ export class FakeRedis {
   }
 
   placeIntent(keys: EntryKeys, token: string, ttl: number): void {
-    this.#refuseIfFull()
+    this.refuseIfFull()
     const held = this.get(keys.lease)
-    this.#write(keys.lease, held !== null && isAwaited(held) ? `${token}*` : token, ttl)
+    this.write(keys.lease, held !== null && isAwaited(held) ? `${token}*` : token, ttl)
   }
 
   storeWrite(
@@ -151,7 +179,7 @@ export class FakeRedis {
     const order = version && orderOf(version, entry, this.get(keys.value))
     const stores = isLast || order === 1
     const outcome = order === -1 ? 'superseded' : !stores ? 'unlinked' : this.full ? 'refused' : 'stored'
-    if (outcome === 'stored') this.#write(keys.value, entry, ttl)
+    if (outcome === 'stored') this.write(keys.value, entry, ttl)
     else if (outcome !== 'superseded' && !alone) this.#stored.delete(keys.value)
     if (isLast || !alone) this.#stored.delete(keys.lease)
     if (message !== '') this.#onPublish(channel, message)
@@ -194,14 +222,14 @@ export class FakeRedis {
       counts.push(Buffer.from(bytes.subarray(at, at + 4)))
       told.push([slot, count])
     }
-    this.#write(key, bytes, undefined)
+    this.write(key, bytes, undefined)
     const found = bytes.toString('latin1', 0, identity.length)
     this.#onPublish(channel, `${head},"${found}",${JSON.stringify(told)}]`)
     return Buffer.concat([Buffer.from(found), ...counts])
   }
 
   replaceGenerations(key: string, identity: string, channel: string, head: string): void {
-    this.#write(key, identity, undefined)
+    this.write(key, identity, undefined)
     this.#onPublish(channel, `${head},"${identity}",[]]`)
   }
 
@@ -212,17 +240,8 @@ export class FakeRedis {
     return undefined
   }
 
-  #write(key: string, bytes: Buffer | string, ttl: number | undefined): void {
-    const expiresAt = ttl === undefined ? undefined : this.#clock.now() + ttl
-    this.#stored.set(key, { bytes: Buffer.from(bytes), expiresAt })
-  }
-
   #replace(key: string, bytes: Buffer): void {
     this.#stored.set(key, { bytes, expiresAt: this.#find(key)?.expiresAt })
-  }
-
-  #refuseIfFull(): void {
-    if (this.full) throw new ReplyError("OOM command not allowed when used memory > 'maxmemory'.")
   }
 }
 
