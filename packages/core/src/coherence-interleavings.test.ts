@@ -5,6 +5,7 @@ import { type Codec, createCodec } from './entry/codec.ts'
 import { createKeySpace } from './entry/key.ts'
 import type { NamespaceOptions } from './options/namespace-options.ts'
 import { cascade } from './options/policy.ts'
+import { choicesOf, conditionsOf, draws, runsOf } from './testing-support/schedules.ts'
 import { lasting, SimulatedProcess } from './testing-support/simulated-process.ts'
 import { type Choice, type Row, World } from './testing-support/simulated-world.ts'
 import { settle } from './testing-support/stepping-clock.ts'
@@ -205,61 +206,41 @@ const operation = (...kinds: readonly Kind[]): fc.Arbitrary<Operation> =>
     kind: fc.constantFrom<Kind[]>(...kinds),
     process: fc.oneof(fc.constant(0), fc.nat(2)),
   })
-/** What may be slow in a run; faults are many, few or none. */
-const conditions = fc.record({
-  reluctance: fc.constantFrom(
-    undefined,
-    'source answers',
-    'source has written',
-    'source writes',
-    'placeIntent',
-    'storeWrite',
-    'storeUnderLease',
-    'invalidate',
-    'acquireLease answered',
-    'GET answered',
-    'hears',
-    'countGenerations',
-    'replaceGenerations',
-    'readGenerations',
-    'invalidateMany',
-    'publish',
-  ),
-  faultsInAThousand: fc.constantFrom(0, 30, 100, 200),
-  /** Whether the source has a row before, and whether every process has read it. */
-  start: fc.constantFrom('no row', 'a row', 'a row that all have read'),
-})
-const draws = fc.record({
-  pick: fc.oneof(
-    { weight: 1, arbitrary: fc.constant(1) },
-    { weight: 2, arbitrary: fc.constant('newest' as const) },
-    { weight: 4, arbitrary: fc.nat(59) },
-  ),
-  fault: fc.nat(999),
-  patience: fc.nat(11),
-})
+const conditions = conditionsOf(
+  'source answers',
+  'source has written',
+  'source writes',
+  'placeIntent',
+  'storeWrite',
+  'storeUnderLease',
+  'invalidate',
+  'acquireLease answered',
+  'GET answered',
+  'hears',
+  'countGenerations',
+  'replaceGenerations',
+  'readGenerations',
+  'invalidateMany',
+  'publish',
+)
+/** Whether the source has a row before, and whether every process has read it. */
+const start = fc.constantFrom('no row', 'a row', 'a row that all have read')
 const schedule = (...kinds: readonly Kind[]) =>
   fc.record({
     operations: fc.array(operation(...kinds), { minLength: 2, maxLength: 8 }),
     conditions,
-    draws: fc.array(draws, { maxLength: 100, size: 'max' }),
+    start,
+    draws,
   })
 type Schedule = ReturnType<typeof schedule> extends fc.Arbitrary<infer S> ? S : never
 
-async function assertCoherence(variant: Variant, { operations, conditions, draws }: Schedule): Promise<void> {
+async function assertCoherence(variant: Variant, { operations, conditions, start, draws }: Schedule): Promise<void> {
   const trial = new Trial(variant)
   try {
-    if (conditions.start !== 'no row') trial.world.source.change(key, 'row 0')
-    if (conditions.start === 'a row that all have read') await trial.warm()
+    if (start !== 'no row') trial.world.source.change(key, 'row 0')
+    if (start === 'a row that all have read') await trial.warm()
     trial.world.reluctance = conditions.reluctance
-    await trial.run(
-      operations,
-      draws.map(({ pick, fault, patience }) => ({
-        pick,
-        wrong: fault >= 1_000 - conditions.faultsInAThousand,
-        patient: patience === 11,
-      })),
-    )
+    await trial.run(operations, choicesOf(draws, conditions.faultsInAThousand))
     for (const { pendingInvalidations } of trial.processes) expect(pendingInvalidations).toBe(0)
     const latest = { row: trial.world.source.latest(key) }
     const held = await trial.inRedis()
@@ -287,9 +268,8 @@ test.each<[Variant, readonly Kind[], number]>([
 ])(
   'in whatever order things happen and fail, nobody is left with a value older than that of the source: %s, %j',
   async (variant, kinds, share) => {
-    const numRuns = share * Number(process.env['INTERLEAVINGS'] ?? 5_000)
     const property = fc.asyncProperty(schedule(...kinds), (drawn) => assertCoherence(variant, drawn))
-    await fc.assert(property, { numRuns })
+    await fc.assert(property, { numRuns: runsOf(share) })
   },
   600_000,
 )

@@ -12,6 +12,8 @@ type Model = (keys: readonly string[], args: Arguments) => unknown
  * it to the real scripts on a real server.
  */
 export class FakeStreams {
+  /** An operation waits. */
+  onAppend: (id: string, sequence: number) => void = () => {}
   readonly #redis: FakeRedis
   readonly #streams = new Map<string, FakeStream>()
   readonly #hashes = new Map<string, Map<string, number>>()
@@ -222,6 +224,7 @@ export class FakeStreams {
     const stream = this.#streams.get(key) ?? new FakeStream()
     this.#streams.set(key, stream)
     stream.add(sequence, fields.map(bytesOf))
+    this.onAppend(String(fields[1]), sequence)
   }
 
   #depth(stream: string): number {

@@ -1,7 +1,9 @@
 import { Budget } from '../redis/budget.ts'
 import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
+import type { Script } from '../redis/scripts.ts'
 import type { Reader } from '../redis/shared-reads.ts'
-import { RedisTimeoutError } from '../redis/trouble.ts'
+import * as streamScripts from '../redis/stream-scripts.ts'
+import { RedisTimeoutError, RedisUnavailableError } from '../redis/trouble.ts'
 import type { FakeRedis } from './fake-redis.ts'
 import type { Step, World } from './simulated-world.ts'
 
@@ -31,6 +33,8 @@ type Face = Pick<
   | 'readGenerations'
   | 'countGenerations'
   | 'replaceGenerations'
+  | 'writeByScript'
+  | 'memoryInfo'
 >
 
 /** Stands for RedisCommands: each command is executed at one step and answered at another, or not. */
@@ -42,8 +46,12 @@ export class SimulatedCommands implements Face {
   readonly #world: World
   readonly #name: string
   readonly #lost: SimulatedConnection[] = []
+  readonly topology = { kind: 'standalone' } as const
   #connection = new SimulatedConnection()
   #dead = false
+  #parted = false
+  /** Commands that ended without a reply, whether or not Redis has executed them. */
+  unanswered = 0
 
   constructor(world: World, name: string) {
     this.#world = world
@@ -63,15 +71,32 @@ export class SimulatedCommands implements Face {
     this.#world.drop(this.#connection)
   }
 
+  /** Nothing reaches Redis until it does again. */
+  set parted(parted: boolean) {
+    this.#parted = parted
+    if (parted) this.#break()
+  }
+
+  get parted(): boolean {
+    return this.#parted
+  }
+
   /** Reads may go by any connection, so nothing orders them. */
   read(reader: Reader): void {
+    if (this.#dead) return
     const replies = {}
+    const fail = () => {
+      this.unanswered += 1
+      reader.onTrouble(new RedisTimeoutError('no reply'))
+    }
     this.#world.add({
       what: `${this.#name}: GET`,
       run: () => {
+        if (this.#parted || this.late) {
+          fail()
+          return
+        }
         const value = this.#world.redis.get(reader.redisKey)
-        const fail = () => reader.onTrouble(new RedisTimeoutError('no reply'))
-        if (this.late) return fail()
         this.#world.add({
           what: `${this.#name}: GET answered`,
           lane: replies,
@@ -79,7 +104,7 @@ export class SimulatedCommands implements Face {
           fail,
         })
       },
-      fail: () => reader.onTrouble(new Error('Connection is closed.')),
+      fail,
     })
   }
 
@@ -167,9 +192,21 @@ export class SimulatedCommands implements Face {
     return this.#send('replaceGenerations', (redis) => redis.replaceGenerations(key, identity, channel, head))
   }
 
+  writeByScript(script: Script, keys: readonly string[], args: readonly (string | number | Buffer)[]) {
+    return this.#send(nameOf(script), () => this.#world.streams.run(script, keys, args))
+  }
+
+  memoryInfo() {
+    return this.#send('INFO', () => 'maxmemory:0\r\n')
+  }
+
   #send<T>(what: string, command: (redis: FakeRedis) => T): Promise<T> {
     const connection = this.#connection
     if (this.#dead) return new Promise(() => {})
+    if (this.#parted) {
+      this.unanswered += 1
+      return Promise.reject(new RedisUnavailableError('not connected to Redis'))
+    }
     return new Promise((resolve, reject) => {
       connection.unanswered.add(reject)
       const answer = (settle: () => void) => {
@@ -206,6 +243,7 @@ export class SimulatedCommands implements Face {
         what: `${this.#name}: a deadline passes`,
         run: () => {
           unanswered.delete(giveUp)
+          this.unanswered += 1
           giveUp(new RedisTimeoutError('no reply'))
         },
       })
@@ -223,6 +261,11 @@ export class SimulatedCommands implements Face {
     this.#connection = new SimulatedConnection()
     this.#lost.push(broken)
     this.#world.drop(broken.replies)
+    this.unanswered += broken.unanswered.size
     for (const giveUp of broken.unanswered) giveUp(new Error('Connection is closed.'))
   }
+}
+
+function nameOf(script: Script): string {
+  return Object.entries(streamScripts).find(([, one]) => one === script)?.[0] ?? 'script'
 }

@@ -1,3 +1,4 @@
+import { sleep } from '../clock.ts'
 import { parseMessage } from '../coherence/messages.ts'
 import { PendingInvalidations } from '../coherence/pending-invalidations.ts'
 import { LocalTier } from '../local/local-tier.ts'
@@ -8,25 +9,33 @@ import { WriteGate } from '../pressure/write-gate.ts'
 import { Source } from '../read/source.ts'
 import type { RedisLink } from '../redis-link.ts'
 import { openAccount } from './open-account.ts'
+import { ProcessClock } from './process-clock.ts'
 import { SimulatedCommands } from './simulated-commands.ts'
 import type { Row, Step, World } from './simulated-world.ts'
 
+// As Cache.close has them.
+const longestSave = 10_000
+const longestDrain = 5_000
+
 /** A process that hears of the writes of the others late, or not at all until it has noticed that. */
-export class SimulatedProcess {
-  readonly namespace: Namespace<string>
+export class SimulatedProcess<V = string> {
+  readonly namespace: Namespace<V>
   readonly name: string
   readonly #world: World
   readonly #source: Source
   readonly #pending: PendingInvalidations
   readonly #commands: SimulatedCommands
+  readonly #clock: ProcessClock
   readonly #inbox = {}
   #deaf = false
+  #dead = false
   #channel: 'connected' | 'lost' = 'connected'
 
-  constructor(world: World, name: string, options: Partial<NamespaceOptions<string>>) {
+  constructor(world: World, name: string, options: Partial<NamespaceOptions<V>>) {
     this.#world = world
     this.name = name
-    const { clock } = world
+    const clock = new ProcessClock(world.clock)
+    this.#clock = clock
     const random = () => world.random()
     const settings = parseCacheOptions({ name: 'shop', redis: 'redis://nowhere', clock, random })
     this.#source = new Source(settings.source, clock, () => {})
@@ -51,7 +60,7 @@ export class SimulatedProcess {
       openAccount: () => openAccount(clock),
       add: () => {},
     }
-    this.namespace = new Namespace<string>(parseNamespaceOptions<string>({ name: 'product', ...options }, settings), {
+    this.namespace = new Namespace<V>(parseNamespaceOptions<V>({ name: 'product', ...options }, settings), {
       ...{ cacheName: 'shop', clock, random, logger: settings.logger, development: false },
       tier: new LocalTier(1024 ** 2),
       link: link as unknown as RedisLink,
@@ -80,15 +89,52 @@ export class SimulatedProcess {
     this.#commands.losesStores = loses
   }
 
-  /** As far as Redis can see, it is gone. */
+  /** Killed. */
   die(): void {
     this.#commands.die()
+    this.#clock.stop()
     this.#deaf = true
+    this.#dead = true
+  }
+
+  get dead(): boolean {
+    return this.#dead
+  }
+
+  /** Commands that have ended without a reply. */
+  get unanswered(): number {
+    return this.#commands.unanswered
+  }
+
+  /** Whether nothing of it reaches Redis. */
+  get parted(): boolean {
+    return this.#commands.parted
+  }
+
+  set parted(parted: boolean) {
+    this.#commands.parted = parted
   }
 
   /** Everything that was in trouble is well again. */
   recover(): void {
+    if (this.#dead) return
+    this.#commands.parted = false
     if (this.#deaf) this.#subscribe()
+  }
+
+  /** Ends it in the order of Cache.close, and answers what is left of it then. */
+  async end(): Promise<{ readonly timers: number; readonly underWay: boolean }> {
+    const { namespace } = this
+    namespace.close()
+    this.#source.close()
+    const started = this.#clock.now()
+    const within = (milliseconds: number) => this.#clock.now() - started < milliseconds
+    while (within(400) && namespace.busy) await sleep(this.#clock, 5)
+    while (within(longestSave) && namespace.writing) await sleep(this.#clock, 5)
+    await namespace.behind?.close(longestDrain)
+    await this.#pending.lastAttempt()
+    this.#pending.close()
+    return { timers: this.#clock.pending, underWay: namespace.busy }
   }
 
   close(): void {

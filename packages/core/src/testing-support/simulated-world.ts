@@ -1,4 +1,5 @@
 import { FakeRedis } from './fake-redis.ts'
+import { FakeStreams } from './fake-streams.ts'
 import { SteppingClock, settle } from './stepping-clock.ts'
 
 /** Something that happens at one instant. Of the steps of one lane the first must happen before the next. */
@@ -93,6 +94,7 @@ export class SimulatedSource {
 export class World {
   readonly clock = new SteppingClock(0)
   readonly redis = new FakeRedis(this.clock, (_, message) => this.onPublish(message))
+  readonly streams = new FakeStreams(this.redis)
   readonly source = new SimulatedSource(this)
   readonly log: string[] = []
   /** What may go wrong besides the failing of a step. */
@@ -140,6 +142,20 @@ export class World {
       await this.#passTime()
     }
     throw new Error('the world does not come to rest')
+  }
+
+  /** Lets everything happen, in order, until it is so; false where it is not after so many milliseconds. */
+  async restUntil(isSo: () => boolean, milliseconds: number): Promise<boolean> {
+    const until = this.clock.now() + milliseconds
+    for (;;) {
+      await this.calm()
+      if (isSo()) return true
+      if ((this.clock.nextAt ?? Number.POSITIVE_INFINITY) <= until) await this.#passTime()
+      else {
+        await this.clock.advance(until - this.clock.now())
+        return false
+      }
+    }
   }
 
   /** Lets everything happen, in order, that needs no time. */

@@ -140,10 +140,13 @@ export class WaitingLoads<V> {
 /** What no group has delivered: a store by it is refused. */
 const unknown = { delivered: '', sum: 0 }
 
-/** Without an answer Redis is away: the source's word is all there is, and it is stored nowhere. */
+/**
+ * Without an answer Redis is away: the source's word is all there is, and it is stored nowhere. With an answer only
+ * afterwards there is no telling what was saved meanwhile.
+ */
 function isSure(before: Waiting | undefined, after: Waiting | undefined): boolean {
-  if (before === undefined || after === undefined) return true
-  return before.delivered === after.delivered && !before.flushing
+  if (after === undefined) return true
+  return before !== undefined && before.delivered === after.delivered && !before.flushing
 }
 
 function sumOf<V>(value: V | undefined, waiting: Waiting | undefined): V | undefined {

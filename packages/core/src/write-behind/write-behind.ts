@@ -245,12 +245,16 @@ export class WriteBehind<V> {
   async #saveDirectly(operation: BehindOperation<V>, reason: string): Promise<void> {
     const [id] = operation.ids as readonly [string]
     if (this.#direct.full) throw this.#refused(`${reason}, and too many wait for the source`, id)
-    await this.#direct.save(operation)
-    this.#tallies.direct += 1
-    // The cached value does not have it, and may not be believed until Redis has forgotten it.
-    const { remote, settings, id: namespace } = this.#parts
-    const { ttl, staleIfError, staleWhileRevalidate } = settings.policy
-    remote.pending.add(namespace, operation.key, ttl + Math.max(staleIfError, staleWhileRevalidate))
+    try {
+      await this.#direct.save(operation)
+      this.#tallies.direct += 1
+    } finally {
+      // The cached value does not have it, and may not be believed until Redis has forgotten it. Where it failed, the source
+      // may have it all the same.
+      const { remote, settings, id: namespace } = this.#parts
+      const { ttl, staleIfError, staleWhileRevalidate } = settings.policy
+      remote.pending.add(namespace, operation.key, ttl + Math.max(staleIfError, staleWhileRevalidate))
+    }
   }
 
   #refused(reason: string, id: string, cause?: unknown): WriteBehindRefusedError {
