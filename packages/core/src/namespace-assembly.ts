@@ -97,8 +97,9 @@ export function assembleNamespace<V>(settings: NamespaceSettings<V>, lent: Names
       ? new WriteBehind({ ...shared, behind, keys: grouped, remote, observedLoadTime })
       : undefined
   const { loads } = writingBehind ?? {}
-  const storing: Pick<LeaseContext, 'storeUnderLease'> =
-    loads && behind?.counters ? { storeUnderLease: (...store) => loads.store(...store) } : {}
+  const storing: Pick<LeaseContext, 'storeUnderLease'> = loads
+    ? { storeUnderLease: (...store) => loads.store(...store) }
+    : {}
   const parts: ReadParts<V> = { ...shared, remote: remote && { ...remote, ...storing } }
   const reading = new CacheAside(parts)
   const loading = loads?.around(settings) ?? settings

@@ -25,8 +25,8 @@ export interface LeaseContext {
   readonly clock: Clock
   readonly channel: string
   readonly sender: string
-  /** Stores what a lease's holder has loaded, where that takes more than putting it there. */
-  storeUnderLease?(key: string, keys: EntryKeys, store: LeasedStore): Promise<boolean>
+  /** Stores what a lease's holder has loaded, where that takes more than putting it there. Undefined where it does not. */
+  storeUnderLease?(key: string, keys: EntryKeys, store: LeasedStore): Promise<boolean> | undefined
 }
 
 /** Token, entry, its ttl, channel, and the message that wakes those who wait. */

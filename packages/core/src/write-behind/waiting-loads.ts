@@ -55,12 +55,16 @@ export class WaitingLoads<V> {
     return (keys, context) => this.#load(keys, context.signal, async (some) => await loadMany(some, context))
   }
 
-  /** Stores a loaded counter under its lease, with what was appended since it was loaded. */
-  async store(key: string, entryKeys: EntryKeys, store: LeasedStore): Promise<boolean> {
-    const { streams, keys, budget } = this.#parts
+  /**
+   * Stores under its lease what was loaded: a counter with what was appended since. Where Redis did not tell what waits, it only gives the lease back.
+   * Undefined for a value that may be stored as any other: what is set meanwhile voids the lease.
+   */
+  store(key: string, entryKeys: EntryKeys, store: LeasedStore): Promise<boolean> | undefined {
+    const { streams, keys, budget, counters } = this.#parts
     const seen = this.#seen.get(entryKeys.value)
     this.#seen.delete(entryKeys.value)
-    return await streams.storeCounter(entryKeys, keys.groupOf(key), seen ?? unknown, store, budget())
+    if (!counters && seen !== undefined) return undefined
+    return streams.storeCounter(entryKeys, keys.groupOf(key), seen ?? unknown, store, budget())
   }
 
   /** `fetch` reads the source for several keys; it is called again for those that it has to be. */
@@ -69,8 +73,10 @@ export class WaitingLoads<V> {
     signal: AbortSignal,
     fetch: (keys: readonly string[]) => Promise<ReadonlyMap<string, V | undefined>>,
   ): Promise<Map<string, V | undefined>> {
-    const { counters, clock } = this.#parts
+    const { counters, clock, keys: space } = this.#parts
     const values = new Map<string, V | undefined>()
+    // Of an earlier load that was not stored.
+    for (const key of keys) this.#seen.delete(space.value(key))
     let open = keys
     for (let attempt = 1; ; attempt++) {
       const undecided = await (counters ? this.#count(open, fetch, values, attempt) : this.#read(open, fetch, values))
@@ -117,7 +123,11 @@ export class WaitingLoads<V> {
     const waits = (key: string) => (looks.get(key)?.count ?? 0) > 0
     const due = keys.filter((key) => !waits(key))
     const loaded = due.length === 0 ? undefined : await fetch(due)
-    for (const key of due) values.set(key, loaded?.get(key))
+    for (const key of due) {
+      const look = looks.get(key)
+      if (look !== undefined) this.#remember(key, look)
+      values.set(key, loaded?.get(key))
+    }
     return keys.filter(waits)
   }
 
