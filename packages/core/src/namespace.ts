@@ -487,7 +487,7 @@ export class Namespace<V> implements LinkedNamespace {
     for (const refreshing of this.#refreshes) refreshing.stop()
     // From now on a hit would be an answer of a closed cache.
     this.#local?.close()
-    this.#parts.wakeups.wakeAll()
+    this.#parts.wakeups.end()
   }
 
   #read(key: string, options: GetOptions<V> | undefined): Promise<V | undefined> {

@@ -1,5 +1,4 @@
-import { sleep } from '../clock.ts'
-import { LeaseUnavailableError, UpdateTimeoutError } from '../errors.ts'
+import { CacheClosedError, LeaseUnavailableError, UpdateTimeoutError } from '../errors.ts'
 import { Bulkhead } from './bulkhead.ts'
 import { acquireUpdateLease, type Lease } from './lease.ts'
 import type { ReadParts } from './read-parts.ts'
@@ -57,7 +56,7 @@ export class Exclusive<V> {
   }
 
   async #lease(key: string, until: number, wait: number, withoutLease: boolean): Promise<Lease | undefined> {
-    const { remote, clock, settings, keys, id } = this.#parts
+    const { remote, clock, settings, keys, id, wakeups } = this.#parts
     if (remote === undefined) return undefined
     const { lease } = settings.policy
     const ttl = lease === false ? defaultLeaseTtl : lease.ttl
@@ -69,6 +68,7 @@ export class Exclusive<V> {
         throw new LeaseUnavailableError(settings.name)
       }
       if (clock.now() >= until) throw new UpdateTimeoutError(settings.name, wait)
+      if (wakeups.ended) throw new CacheClosedError()
       await this.#waitForOther(key, until)
     }
   }
@@ -76,11 +76,6 @@ export class Exclusive<V> {
   async #waitForOther(key: string, until: number): Promise<void> {
     const { clock, random, wakeups } = this.#parts
     const pause = Math.max(0, Math.min(pollFrom + random() * (pollTo - pollFrom), until - clock.now()))
-    let forget = () => {}
-    const woken = new Promise<void>((resolve) => {
-      forget = wakeups.add(key, resolve)
-    })
-    await Promise.race([woken, sleep(clock, pause)])
-    forget()
+    await wakeups.wait(key, clock, pause)
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { createKeySpace } from '../entry/key.ts'
+import { CacheClosedError } from '../errors.ts'
 import type { NamespaceOptions } from '../options/namespace-options.ts'
 import { type Deferred, deferred } from '../testing-support/local-cache.ts'
 import { lasting, SimulatedProcess } from '../testing-support/simulated-process.ts'
@@ -46,6 +47,18 @@ function open(count: number, options: Partial<NamespaceOptions<string>> = {}) {
   if (first === undefined) throw new Error('there are processes')
   return { world, processes, loads, pass, first, second: second ?? first, third: third ?? first }
 }
+
+test('a read that meets the lease of another once its cache is closed does not wait for it', async () => {
+  const { first, second, pass } = open(2)
+  void first.namespace.get('a')
+  await pass(0)
+  const outcome: unknown[] = []
+  second.namespace.get('a').catch((error: unknown) => outcome.push(error))
+  second.namespace.close()
+  second.close()
+  await pass(10)
+  expect(outcome).toEqual([expect.any(CacheClosedError)])
+})
 
 describe('one load across the processes', () => {
   test('of a cold key, however many ask', async () => {

@@ -95,7 +95,8 @@ export class RedisPassage<V> {
       }
       fetch.dropOut(key)
       if (flight.settled || this.#putsOff(read, 'held')) return 'answered'
-      if (clock.now() >= until) return flight.wanted ? { reserve, right: 'none' } : 'answered'
+      const isOver = clock.now() >= until || this.#parts.wakeups.ended
+      if (isOver) return flight.wanted ? { reserve, right: 'none' } : 'answered'
       counters.leaseWaits += 1
       await this.#waitForOther(key, until)
     }
@@ -196,16 +197,7 @@ export class RedisPassage<V> {
   async #waitForOther(key: string, until: number): Promise<void> {
     const { clock, random, wakeups } = this.#parts
     const pause = Math.max(0, Math.min(pollFrom + random() * (pollTo - pollFrom), until - clock.now()))
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimeout(() => {
-        forget()
-        resolve()
-      }, pause)
-      const forget = wakeups.add(key, () => {
-        clock.clearTimeout(timer)
-        resolve()
-      })
-    })
+    await wakeups.wait(key, clock, pause)
   }
 
   #longestWait({ policy }: KeyRead<V>): number {

@@ -48,10 +48,11 @@ test('somebody who waits again while being woken waits for the next time', () =>
   expect(again).toHaveBeenCalledTimes(1)
 })
 
-test('wakes everybody', () => {
+test('wakes everybody when it ends', () => {
   const wakeups = new Wakeups()
   const woken = [vi.fn(), vi.fn()]
   for (const [index, wake] of woken.entries()) wakeups.add(`key-${index}`, wake)
-  wakeups.wakeAll()
+  wakeups.end()
   for (const wake of woken) expect(wake).toHaveBeenCalledTimes(1)
+  expect(wakeups.ended).toBe(true)
 })

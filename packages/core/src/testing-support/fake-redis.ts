@@ -18,6 +18,8 @@ const empty = Buffer.alloc(0)
 export class FakeRedis {
   /** Refuses what would make it grow, as a full Redis under noeviction does. */
   full = false
+  /** Keys that were gone when their time was over, as far as anybody has looked. */
+  expired = 0
   readonly #clock: Clock
   readonly #onPublish: (channel: string, message: string) => void
   readonly #stored = new Map<string, Stored>()
@@ -237,6 +239,7 @@ export class FakeRedis {
     const found = this.#stored.get(key)
     if (found?.expiresAt === undefined || this.#clock.now() < found.expiresAt) return found
     this.#stored.delete(key)
+    this.expired += 1
     return undefined
   }
 

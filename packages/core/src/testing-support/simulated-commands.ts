@@ -7,6 +7,8 @@ import { RedisTimeoutError, RedisUnavailableError } from '../redis/trouble.ts'
 import type { FakeRedis } from './fake-redis.ts'
 import type { Step, World } from './simulated-world.ts'
 
+const commandTimeout = 200
+
 /** What travels between a process and Redis in one connection: commands in order, replies in order. */
 class SimulatedConnection {
   readonly replies = {}
@@ -60,7 +62,7 @@ export class SimulatedCommands implements Face {
   }
 
   budget(spent = 0): Budget {
-    return new Budget(Math.max(0, 200 - spent))
+    return new Budget(Math.max(0, commandTimeout - spent))
   }
 
   noteWrite(): void {}
@@ -85,6 +87,7 @@ export class SimulatedCommands implements Face {
   read(reader: Reader): void {
     if (this.#dead) return
     const replies = {}
+    const sent = this.#world.clock.now()
     const fail = () => {
       this.unanswered += 1
       reader.onTrouble(new RedisTimeoutError('no reply'))
@@ -100,7 +103,11 @@ export class SimulatedCommands implements Face {
         this.#world.add({
           what: `${this.#name}: GET answered`,
           lane: replies,
-          run: () => reader.onValue(value, 0),
+          run: () => {
+            // So late that there is no time left for the rest of the call.
+            if (this.#world.clock.now() - sent >= commandTimeout) this.unanswered += 1
+            reader.onValue(value, 0)
+          },
           fail,
         })
       },

@@ -12,6 +12,7 @@ import { openAccount } from './open-account.ts'
 import { ProcessClock } from './process-clock.ts'
 import { SimulatedCommands } from './simulated-commands.ts'
 import type { Row, Step, World } from './simulated-world.ts'
+import { settle } from './stepping-clock.ts'
 
 // As Cache.close has them.
 const longestSave = 10_000
@@ -25,6 +26,7 @@ export class SimulatedProcess<V = string> {
   readonly #source: Source
   readonly #pending: PendingInvalidations
   readonly #commands: SimulatedCommands
+  readonly #gate: WriteGate
   readonly #clock: ProcessClock
   readonly #inbox = {}
   #deaf = false
@@ -41,6 +43,11 @@ export class SimulatedProcess<V = string> {
     this.#source = new Source(settings.source, clock, () => {})
     this.#pending = new PendingInvalidations(clock, ({ key }) => this.namespace.replay(key))
     this.#commands = new SimulatedCommands(world, name)
+    this.#gate = new WriteGate(
+      clock,
+      () => 0,
+      () => {},
+    )
     const channel = () => this.#channel
     const link = {
       clock,
@@ -48,11 +55,7 @@ export class SimulatedProcess<V = string> {
         return channel()
       },
       commands: this.#commands,
-      gate: new WriteGate(
-        clock,
-        () => 0,
-        () => {},
-      ),
+      gate: this.#gate,
       pending: this.#pending,
       channelName: 'channel',
       sender: name,
@@ -106,6 +109,11 @@ export class SimulatedProcess<V = string> {
     return this.#commands.unanswered
   }
 
+  /** Writes that Redis refused, or that were not sent for that. */
+  get refused(): number {
+    return this.#gate.refused + this.#gate.withheld
+  }
+
   /** Whether nothing of it reaches Redis. */
   get parted(): boolean {
     return this.#commands.parted
@@ -134,6 +142,8 @@ export class SimulatedProcess<V = string> {
     await namespace.behind?.close(longestDrain)
     await this.#pending.lastAttempt()
     this.#pending.close()
+    // What was aborted ends in this turn of the event loop.
+    await settle()
     return { timers: this.#clock.pending, underWay: namespace.busy }
   }
 
