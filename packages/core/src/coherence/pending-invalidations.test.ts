@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SteppingClock, settle } from '../testing-support/stepping-clock.ts'
 import { PendingInvalidations } from './pending-invalidations.ts'
@@ -65,3 +66,66 @@ test('close() leaves no timer behind', () => {
   pending.close()
   expect(clock.pending).toBe(0)
 })
+
+type Step =
+  | { readonly kind: 'add'; readonly key: string }
+  | { readonly kind: 'Redis'; readonly outcome: 'succeed' | 'fail' | 'wait' }
+  | { readonly kind: 'answer'; readonly succeeds: boolean }
+  | { readonly kind: 'pass'; readonly milliseconds: number }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('add' as const), key: fc.constantFrom('a', 'b', 'c', 'd') }) },
+  fc.record({ kind: fc.constant('Redis' as const), outcome: fc.constantFrom('succeed', 'fail', 'wait') }),
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('answer' as const), succeeds: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('pass' as const), milliseconds: fc.constantFrom(1, 300, 6_000, life) }),
+  },
+)
+
+/** Room for so many more keys. */
+const room = fc.constantFrom(0, 2, 10_000, 10_000, 10_000, 10_000)
+
+test('whatever comes, Redis is believed for no key that it has not been told of, unless what it had is past its end', async () => {
+  await fc.assert(
+    fc.asyncProperty(room, fc.array(step, { minLength: 2, maxLength: 25, size: 'max' }), async (room, steps) => {
+      const clock = new SteppingClock(0)
+      let outcome: 'succeed' | 'fail' | 'wait' = 'fail'
+      const waiting: ((succeeds: boolean) => void)[] = []
+      /** When each key was written last, and has not been told of since. */
+      const untold = new Map<string, { readonly at: number }>()
+      const pending = new PendingInvalidations(clock, async ({ key }) => {
+        const told = untold.get(key)
+        const succeeds =
+          outcome === 'wait' && key.length === 1
+            ? await new Promise<boolean>((resolve) => waiting.push(resolve))
+            : outcome === 'succeed'
+        if (!succeeds) throw new Error('not connected')
+        if (told !== undefined && untold.get(key) === told) untold.delete(key)
+      })
+      for (let index = 0; index < 10_000 - room; index++) pending.add('full', `key-${index}`, life)
+      for (const one of steps) {
+        if (one.kind === 'add') {
+          untold.set(one.key, { at: clock.now() })
+          pending.add('product', one.key, life)
+        } else if (one.kind === 'Redis') outcome = one.outcome
+        else if (one.kind === 'answer') waiting.shift()?.(one.succeeds)
+        else await clock.advance(one.milliseconds)
+        await settle()
+        expect(pending.size).toBeLessThanOrEqual(10_000)
+        for (const [key, { at }] of untold) {
+          if (clock.now() < at + life)
+            expect({ key, trusted: pending.trusts('product', key) }).toEqual({ key, trusted: false })
+        }
+      }
+      outcome = 'succeed'
+      for (; waiting.length > 0; await settle()) waiting.shift()?.(true)
+      await clock.advance(life + 6_000)
+      for (const key of ['a', 'b', 'c', 'd']) expect(pending.trusts('product', key)).toBe(true)
+      expect(pending.size).toBe(0)
+      pending.close()
+      expect(clock.pending).toBe(0)
+    }),
+    { numRuns: Math.ceil(Number(process.env['INTERLEAVINGS'] ?? 5_000) / 25) },
+  )
+}, 600_000)
