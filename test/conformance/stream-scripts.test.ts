@@ -183,7 +183,14 @@ const park = fc.tuple(anyConsumer, fc.nat(4), fc.constantFrom(1, 2, 100)).map(
       const some = hand.entries.filter(({ fields }) => space.value(String(fields.get('k'))) === settled?.value)
       if (settled === undefined) return undefined
       const ids = some.map(({ id }) => id)
-      return await streams.park(keys, consumer, ids, { ...settled, count: ids.length }, 'Error: why', mostParked)
+      return await streams.park(
+        keys,
+        consumer,
+        ids,
+        { ...settled, count: ids.length },
+        { text: 'Error: why', attempts: 3 },
+        mostParked,
+      )
     },
   }),
 )

@@ -55,7 +55,7 @@ export function behindTools(afterwards: (step: () => unknown) => void) {
       health: () => cache.health().namespaces['item']?.behind,
       unsureLoads: () => cache.statistics().namespaces['item']?.behind?.unsureLoads,
       saved: () => cache.statistics().namespaces['item']?.behind?.saved,
-    takenOver: () => cache.statistics().namespaces['item']?.behind?.takenOver,
+      takenOver: () => cache.statistics().namespaces['item']?.behind?.takenOver,
       findings: () => cache.health().findings.map(({ id }) => id),
       close: () => cache.close(),
     }

@@ -82,20 +82,14 @@ class Trial {
         faults.push(`${id} is parked for ${reason}`)
       if (reason?.startsWith('Rejected') && this.#asked.get(id)?.key !== bad) faults.push(`${id} is not bad`)
     }
-    if (parked.size > maxParked) faults.push(`${parked.size} operations are parked`)
-    // What gave way to others that were parked was counted. Who is dead tells nothing.
-    if (behind.living.length === behind.processes.length && missing.length > this.#gaveWay)
-      faults.push(`acknowledged and nowhere: ${missing}`)
+    if (parked.size > maxParked + 10) faults.push(`${parked.size} operations are parked`)
+    if (missing.length > 0) faults.push(`acknowledged and nowhere: ${missing}`)
     // A source that has just failed is left alone for a while.
     await world.clock.advance(5_000)
     await world.calm()
     for (const process of behind.living)
       for (const key of ['a', 'b']) faults.push(...(await this.#readAtRest(process, key)))
     return [...faults, ...(await behind.end())]
-  }
-
-  get #gaveWay(): number {
-    return this.behind.processes.reduce((sum, { namespace }) => sum + (namespace.behind?.statistics.parkedLost ?? 0), 0)
   }
 
   async #readAtRest(process: SimulatedProcess<number>, key: string): Promise<string[]> {
@@ -173,7 +167,7 @@ class Trial {
     // Without Redis the source's word is all there is, and a load that could not be sure has said so.
     if (process.unanswered > unanswered || process.namespace.behind?.statistics.unsureLoads !== unsure) return
     const parked = new Set(this.behind.parked.map((fields) => fields.get('o')))
-    const isKept = ([id]: readonly [string, Asked]) => !lost.has(id) && !parked.has(id) && this.#gaveWay === 0
+    const isKept = ([id]: readonly [string, Asked]) => !lost.has(id) && !parked.has(id)
     const least = own.filter(isKept).reduce((sum, [, { by }]) => sum + by, 0)
     const most = this.#sumOf(key, () => 1)
     if (value < least)

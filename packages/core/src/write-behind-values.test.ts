@@ -70,15 +70,11 @@ class Trial {
     const { behind } = this
     const faults = [...behind.violations, ...behind.leftovers()]
     const parked = new Set(behind.parked.map((fields) => fields.get('o') ?? ''))
-    // Parked, or it gave way to others that are: counted, and in no order any more.
     const isOut = (id: string) => parked.has(id) || behind.lost.has(id)
-    const gaveWay = behind.processes.some(
-      ({ namespace, dead }) => dead || namespace.behind?.statistics.parkedLost !== 0,
-    )
     for (const key of ['a', 'b']) {
       const kept = behind.ledger.valueOf(key)
       for (const [id, { key: own, state }] of this.#asked) {
-        if (own !== key || state !== 'acknowledged' || isOut(id) || gaveWay) continue
+        if (own !== key || state !== 'acknowledged' || isOut(id)) continue
         if (kept === undefined || this.#orderOf(kept) < this.#orderOf(id))
           faults.push(`${id} was acknowledged, and the source has ${kept} of ${key}`)
       }
@@ -156,9 +152,8 @@ class Trial {
     // Without Redis the source's word is all there is.
     if (value instanceof Error || key === bad || process.unanswered > unanswered) return
     const parked = new Set(this.behind.parked.map((fields) => fields.get('o')))
-    const isGone = this.behind.processes.some(({ namespace }) => namespace.behind?.statistics.parkedLost !== 0)
     for (const [id] of own) {
-      if (isGone || parked.has(id) || this.behind.lost.has(id)) continue
+      if (parked.has(id) || this.behind.lost.has(id)) continue
       if (value === undefined || this.#orderOf(value) < this.#orderOf(id))
         this.behind.violations.push(`${process.name} reads ${value} of ${key} after it has set ${id}`)
     }

@@ -4,6 +4,7 @@ import type { NamespaceOptions } from '../options/namespace-options.ts'
 import { SimulatedLedger } from './simulated-ledger.ts'
 import { SimulatedProcess } from './simulated-process.ts'
 import { type Choice, type Step, World } from './simulated-world.ts'
+import { settle } from './stepping-clock.ts'
 
 const space = createGroupedKeySpace('shop', 'product', 0, 1)
 const [group] = space.groups
@@ -23,6 +24,7 @@ export class BehindTrial<V> {
   readonly lost = new Set<string>()
   readonly violations: string[] = []
   readonly #bound: number
+  readonly #mostParked: number
 
   constructor(
     troubles: BehindTroubles,
@@ -30,6 +32,7 @@ export class BehindTrial<V> {
     options: (process: () => SimulatedProcess<V>) => Partial<NamespaceOptions<V>>,
   ) {
     const { world, ledger } = this
+    this.#mostParked = behind.maxParked ?? Number.POSITIVE_INFINITY
     this.#bound = behind.maxWaiting ?? Number.POSITIVE_INFINITY
     this.processes = ['A', 'B', 'C'].map((name) => {
       const process: SimulatedProcess<V> = new SimulatedProcess<V>(world, name, {
@@ -92,8 +95,9 @@ export class BehindTrial<V> {
     const isAtRest = () => isSettled() && this.depth === 0 && this.living.every((one) => one.pendingInvalidations === 0)
     for (let round = 0; round < 30; round++) {
       if (await world.restUntil(isAtRest, 2_000)) return
-      // Where nothing but what is rejected fills the stream, nothing else is saved beside it, and somebody has to mend the source.
-      if (this.depth >= this.#bound) this.ledger.rejected.clear()
+      // Where what is rejected fills the stream, nothing else is saved beside it; where it fills what is parked, it stays. Somebody
+      // has to mend the source.
+      if (this.depth >= this.#bound || this.parked.length >= this.#mostParked) this.ledger.rejected.clear()
       saveAnother()
     }
     throw new Error(`${this.depth} operations still wait; all settled: ${isSettled()}`)
@@ -120,7 +124,10 @@ export class BehindTrial<V> {
       if (timers > 0) left.push(`${process.name} leaves ${timers} timers`)
       if (underWay) left.push(`${process.name} leaves reads or writes under way`)
     })
-    if (!(await this.world.restUntil(() => ended === all.length, 60_000))) left.push('somebody does not end')
+    await this.world.restUntil(() => ended === all.length, 60_000)
+    await settle()
+    await this.world.calm()
+    if (ended < all.length) left.push('somebody does not end')
     if (this.world.clock.pending > 0) left.push(`${this.world.clock.pending} timers are left`)
     return left
   }

@@ -107,7 +107,7 @@ export class FakeStreams {
     return [1]
   }
 
-  #take([key = '', lock = '', waiting = '']: readonly string[], args: Arguments): unknown {
+  #take([key = '', lock = '', waiting = '', dead = '']: readonly string[], args: Arguments): unknown {
     const [, consumer, ttl, most] = [args[0], String(args[1]), Number(args[2]), Number(args[3])]
     const stream = this.#streams.get(key)
     const depth = this.#depth(key)
@@ -115,17 +115,22 @@ export class FakeStreams {
     const age = oldest === undefined ? 0 : Math.max(0, Math.floor((this.#redis.time() - oldest) / 1_000))
     const isMine = this.#holds(lock, consumer)
     const left = this.#redis.ttl(lock)
-    if (!isMine && left >= 0) return [0, depth, age, left]
+    const parked = this.parked(dead).length
+    if (!isMine && left >= 0) return [0, depth, age, left, [], parked]
     this.#redis.write(lock, consumer, ttl)
-    if (depth === 0) this.#hashes.delete(waiting)
-    if (stream === undefined) return [1, 0, 0, 0, []]
+    if (depth === 0) {
+      for (const field of this.#hashes.get(waiting)?.keys() ?? [])
+        if (field.endsWith(':n')) this.#redis.evict(field.slice(0, -2))
+      this.#hashes.delete(waiting)
+    }
+    if (stream === undefined) return [1, 0, 0, 0, [], parked]
     const group = stream.openGroup()
     const others = group.pending.size - group.pendingOf(consumer)
     const claimed = group.pending.size > 0 ? stream.claim(consumer, most) : []
     const read = claimed.length < most ? stream.read(consumer, most - claimed.length) : []
     if (!isMine || depth === 0) group.forgetIdle((other) => other !== consumer)
     const entries = [...claimed, ...read].map(({ id, fields }) => [Buffer.from(`${id}-0`), fields])
-    return [1, depth, age, Math.min(others, claimed.length), entries]
+    return [1, depth, age, Math.min(others, claimed.length), entries, parked]
   }
 
   #renew(lock: string | undefined, args: Arguments): number {
@@ -144,21 +149,21 @@ export class FakeStreams {
   }
 
   #park([key = '', lock = '', waiting = '', parked = '', value = '']: readonly string[], args: Arguments): number {
-    const [, consumer, most, reason = '', sum, ...ids] = args
+    const [, consumer, most, reason = '', sum, attempts = '', ...ids] = args
     if (!this.#holds(lock, consumer)) return -1
     const kept = [...this.parked(parked)] as Buffer[][]
+    if (kept.length >= Number(most)) return ids.length
     const stream = this.#streams.get(key)
     for (const id of ids) {
       const entry = stream?.entries.get(sequenceOf(id))
       stream?.acknowledge([sequenceOf(id)])
-      if (entry !== undefined) kept.push([...['reason', reason, 'sequence', id].map(bytesOf), ...entry.fields])
+      if (entry !== undefined)
+        kept.push([...['reason', reason, 'attempts', attempts, 'sequence', id].map(bytesOf), ...entry.fields])
     }
-    // Only an XADD trims.
-    const gaveWay = kept.length > this.parked(parked).length ? Math.max(0, kept.length - Number(most)) : 0
-    if (kept.length > 0) this.#parked.set(parked, kept.slice(gaveWay))
+    if (kept.length > 0) this.#parked.set(parked, kept)
     this.#settle(key, waiting, value, ids.length, Number(sum), true)
     this.#redis.evict(value)
-    return gaveWay
+    return 0
   }
 
   #releaseLock([stream = '', lock = '']: readonly string[], args: Arguments): number {
