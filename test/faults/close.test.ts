@@ -84,13 +84,18 @@ test('closed without a Redis', async () => {
   await expectCleanEnd(part)
 })
 
-test('closed on a cluster', async () => {
-  const cluster = await startRedisCluster(3)
-  afterwards(() => cluster.stop())
-  const part = await start({ cluster: cluster.urls })
-  expect(await part.order('open')).toEqual(answers)
-  await expectCleanEnd(part)
-})
+test.each(['well', 'frozen in part'])(
+  'closed on a cluster that is %s, while copies of a hot key are made',
+  async (state) => {
+    const cluster = await startRedisCluster(3)
+    afterwards(() => cluster.stop())
+    const part = await start({ cluster: cluster.urls })
+    expect(await part.order('open')).toEqual(answers)
+    if (state !== 'well') await cluster.nodes[0]?.freeze()
+    await part.order('start to make copies')
+    await expectCleanEnd(part)
+  },
+)
 
 test('a load under way is given up, and all use after close is refused', async () => {
   const part = await start((await startRedis()).url)

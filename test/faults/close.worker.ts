@@ -11,6 +11,7 @@ import { until } from '../support/until.ts'
 export type CloseOrder =
   | 'open'
   | 'start a load that never ends'
+  | 'start to make copies'
   | 'close'
   | 'resources that are left'
   | 'use after close'
@@ -40,6 +41,12 @@ answerRequests(
         outcome = items.get('never').catch((error: unknown) => (error as { code?: unknown }).code)
         await until(() => cache.health().source.running === 1, 'the load runs')
         return undefined
+      case 'start to make copies': {
+        const copies = { count: 31, beyond: 1 }
+        const hot = cache.namespace<string>({ name: 'hot', local: false, load: () => 'value', copies })
+        for (let read = 0; read < 10; read++) await hot.get('key')
+        return undefined
+      }
       case 'close':
         await cache.close()
         return outcome

@@ -98,8 +98,8 @@ function namespaceEvidence(
     namespace: name,
     hitRatio: lookups === 0 ? undefined : hits / lookups,
     lookupsPerSecond: perSecond(lookups, seconds),
-    // What the local tier answers weighs on no node.
-    hottestShare: settings.local === false ? hotKeys.top(1)[0]?.share : undefined,
+    // What the local tier answers weighs on no node, and copies weigh on several.
+    hottestShare: settings.local === false && settings.copies === undefined ? hotKeys.top(1)[0]?.share : undefined,
     largestValue: undefined,
     ttlMilliseconds: settings.policy.ttl + Math.max(settings.policy.staleIfError, settings.policy.staleWhileRevalidate),
     negativeTtlMilliseconds: settings.policy.negativeTtl,

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { GenerationTable, parseGenerations } from './coherence/generation-table.ts'
 import { type Codec, createCodec } from './entry/codec.ts'
+import { CopyNames } from './entry/copy-names.ts'
 import { createKeySpace } from './entry/key.ts'
 import type { NamespaceOptions } from './options/namespace-options.ts'
 import { cascade } from './options/policy.ts'
@@ -18,13 +19,14 @@ interface Operation {
 }
 
 /** What a namespace may be told about its values. */
-type Variant = 'plain' | 'versioned' | 'tagged' | 'tagged and versioned'
+type Variant = 'plain' | 'versioned' | 'tagged' | 'tagged and versioned' | 'copied' | 'tagged and copied'
 
 const processNames = ['A', 'B', 'C']
 /** One key: what happens to another one is nothing to it. */
 const key = 'key'
 const keys = createKeySpace('shop', 'product', 0)
 const tag = 'tag'
+const copies = new CopyNames('shop', 'product', 1).of(key)
 const numberOf = (row: string) => Number(row.slice('row '.length))
 
 /** Does what the operations say, and remembers what each process must not answer any more. */
@@ -42,6 +44,8 @@ class Trial {
       ...lasting(this.world),
       ...(isTagged ? { tags: () => [tag] } : {}),
       ...(variant.endsWith('versioned') ? { version: numberOf } : {}),
+      // From the first read on a key is hot.
+      ...(variant.endsWith('copied') ? { copies: { count: copies.length, beyond: 1 } } : {}),
     }
     // A source that gives rows their versions does not take an older one back.
     if (variant.endsWith('versioned')) this.world.source.orderOf = numberOf
@@ -74,8 +78,8 @@ class Trial {
   }
 
   /** What Redis holds under a key, as a process would read it. */
-  async inRedis(): Promise<{ readonly row: Row } | undefined> {
-    const bytes = this.world.redis.get(keys.value(key))
+  async inRedis(name: string): Promise<{ readonly row: Row } | undefined> {
+    const bytes = this.world.redis.get(name)
     if (bytes === null) return undefined
     const entry = await this.#codec.decode(bytes)
     if (typeof entry === 'string') throw new Error(`Redis holds what nobody can read: ${entry}`)
@@ -193,7 +197,8 @@ class Trial {
         redis.full = !redis.full
       },
     }
-    const evictions = [keys.value(key), keys.lease(key), keys.update(key).lease, keys.generations]
+    const ofCopies = copies.flatMap(({ value, lease }) => [value, lease])
+    const evictions = [keys.value(key), keys.lease(key), keys.update(key).lease, keys.generations, ...ofCopies]
       .filter((name) => redis.get(name) !== null)
       .map((name) => ({ what: `Redis evicts ${name}`, run: () => redis.evict(name) }))
     return [turn, ...evictions]
@@ -222,6 +227,7 @@ const conditions = conditionsOf(
   'readGenerations',
   'invalidateMany',
   'publish',
+  'unlink',
 )
 /** Whether the source has a row before, and whether every process has read it. */
 const start = fc.constantFrom('no row', 'a row', 'a row that all have read')
@@ -243,8 +249,10 @@ async function assertCoherence(variant: Variant, { operations, conditions, start
     await trial.run(operations, choicesOf(draws, conditions.faultsInAThousand))
     for (const { pendingInvalidations } of trial.processes) expect(pendingInvalidations).toBe(0)
     const latest = { row: trial.world.source.latest(key) }
-    const held = await trial.inRedis()
-    if (held !== undefined) expect({ inRedis: held }).toEqual({ inRedis: latest })
+    for (const name of [keys.value(key), ...copies.map(({ value }) => value)]) {
+      const held = await trial.inRedis(name)
+      if (held !== undefined) expect({ [name]: held }).toEqual({ [name]: latest })
+    }
     for (const process of trial.processes) {
       const row = await trial.answerOf(process)
       expect({ process: process.name, row }).toEqual({ process: process.name, ...latest })
@@ -264,6 +272,8 @@ test.each<[Variant, readonly Kind[], number]>([
   ['versioned', ['get', 'get', 'get', ...writes], 0.4],
   ['tagged', ['get', 'get', 'get', 'clear', 'clear', 'invalidateTag', 'invalidateTag', 'set', 'remove'], 0.6],
   ['tagged', ['get', 'get', 'invalidateTag'], 0.4],
+  ['copied', ['get', 'get', 'get', 'get', ...writes], 1],
+  ['tagged and copied', ['get', 'get', 'get', 'clear', 'invalidateTag', ...writes], 0.4],
   ['tagged and versioned', ['get', 'get', 'get', 'clear', 'invalidateTag', ...writes], 0.4],
 ])(
   'in whatever order things happen and fail, nobody is left with a value older than that of the source: %s, %j',

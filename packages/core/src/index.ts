@@ -35,6 +35,7 @@ export type {
 } from './options/behind-options.ts'
 export type { CacheOptions, LocalOptions, SourceOptions } from './options/cache-options.ts'
 export type { RefreshOptions, UpdateOptions, WarmOptions } from './options/call-options.ts'
+export type { CopiesOptions } from './options/copies-option.ts'
 export type { Duration } from './options/duration.ts'
 export { connectionFromEnvironment, type EnvironmentOptions } from './options/environment.ts'
 export type { Logger } from './options/logger.ts'

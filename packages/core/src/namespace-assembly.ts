@@ -2,6 +2,7 @@ import type { Clock, Random } from './clock.ts'
 import { Fences } from './coherence/fences.ts'
 import { Generations } from './coherence/generations.ts'
 import { createCodec } from './entry/codec.ts'
+import { CopyNames } from './entry/copy-names.ts'
 import { createGroupedKeySpace, createKeySpace } from './entry/key.ts'
 import { HotKeys } from './local/hot-keys.ts'
 import { LocalKeeper } from './local/local-keeper.ts'
@@ -10,6 +11,7 @@ import type { Logger } from './options/logger.ts'
 import type { NamespaceSettings } from './options/namespace-options.ts'
 import type { Account } from './pressure/account.ts'
 import { CacheAside } from './read/cache-aside.ts'
+import { Copies } from './read/copies.ts'
 import { type Counters, createCounters, createObservations } from './read/counters.ts'
 import { Exclusive } from './read/exclusive.ts'
 import { fetchOne } from './read/fetch.ts'
@@ -63,9 +65,13 @@ export function assembleNamespace<V>(settings: NamespaceSettings<V>, lent: Names
   const { cacheName, clock, random, logger, development, tier, link, source, keptElsewhere } = lent
   const { name, schemaVersion, policy, behind } = settings
   const id = schemaVersion === 0 ? name : `${name}@${schemaVersion}`
-  const groups = behind && (link?.commands.topology.kind === 'cluster' ? groupsOnCluster : 1)
+  const isCluster = link?.commands.topology.kind === 'cluster'
+  const groups = behind && (isCluster ? groupsOnCluster : 1)
   const grouped = groups && createGroupedKeySpace(cacheName, name, schemaVersion, groups)
   const keys = grouped ?? createKeySpace(cacheName, name, schemaVersion)
+  // Without a cluster all copies would lie on the node of the original.
+  const copied = isCluster ? settings.copies : undefined
+  const names = copied && new CopyNames(cacheName, id, copied.count)
   const fences = new Fences<Flight<V>>()
   const hotKeys = new HotKeys(clock)
   const onDropped = (isAll: boolean) => {
@@ -97,16 +103,17 @@ export function assembleNamespace<V>(settings: NamespaceSettings<V>, lent: Names
       ? new WriteBehind({ ...shared, behind, keys: grouped, remote, observedLoadTime })
       : undefined
   const { loads } = writingBehind ?? {}
+  const copies = names && remote && new Copies({ ...shared, names, beyond: copied.beyond, remote })
   const storing: Pick<LeaseContext, 'storeUnderLease'> = loads
     ? { storeUnderLease: (...store) => loads.store(...store) }
     : {}
-  const parts: ReadParts<V> = { ...shared, remote: remote && { ...remote, ...storing } }
+  const parts: ReadParts<V> = { ...shared, remote: remote && { ...remote, ...storing, copies } }
   const reading = new CacheAside(parts)
   const loading = loads?.around(settings) ?? settings
   return {
     ...{ parts, account, hotKeys, reading, loading, behind: writingBehind },
     exclusive: new Exclusive(parts),
-    writing: new WriteThrough({ ...shared, remote, observedLoadTime }),
+    writing: new WriteThrough({ ...shared, copies: names, remote, observedLoadTime }),
     fetch: fetchOne({ ...settings, ...loading }, source),
   }
 }

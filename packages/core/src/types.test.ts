@@ -5,6 +5,7 @@ import {
   type BehindOperation,
   type CacheHealth,
   type CacheOptions,
+  type CopiesOptions,
   createCache,
   type LoadContext,
   type Namespace,
@@ -167,6 +168,8 @@ describe('a mistake is a compile error:', () => {
     unused(() => cache.namespace({ name: 'a', lease: true }))
     // @ts-expect-error loadMany answers a Map
     unused(() => cache.namespace<Product>({ name: 'a', loadMany: async () => ({ a: { id: 'a', cents: 5 } }) }))
+    // @ts-expect-error how many is needed
+    unused(() => cache.namespace({ name: 'a', copies: { beyond: 5 } }))
     // @ts-expect-error no such priority
     unused(() => cache.namespace({ name: 'a', priority: 'high' }))
   })
@@ -195,6 +198,14 @@ describe('nothing public is any:', () => {
   test('an unset environment variable is an option', () => {
     expectTypeOf<{ name: string; redis: string | undefined }>().toExtend<CacheOptions>()
   })
+})
+
+test('copies are a number, or a number and a rate', () => {
+  const declare = (copies: number | CopiesOptions | undefined) => cache.namespace({ name: 'copied', copies })
+  expectTypeOf(declare).toBeCallableWith(2)
+  expectTypeOf(declare).toBeCallableWith({ count: 2 })
+  expectTypeOf(declare).toBeCallableWith({ count: 2, beyond: 50 })
+  expectTypeOf(declare).toBeCallableWith(undefined)
 })
 
 describe('write-behind', () => {

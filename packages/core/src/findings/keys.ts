@@ -111,7 +111,7 @@ export const keyRules: Rules<
       }),
       why: 'One key lives on one node and one core: more replicas or shards do not help it.',
       remedy: advice(
-        'Answer it from the local tier for some seconds (local.ttl), or keep several copies under different keys.',
+        'Answer it from the local tier for some seconds (local.ttl). On a cluster, keep copies of it on other nodes (copies).',
       ),
     }
   },

@@ -67,6 +67,25 @@ describe('hot keys', () => {
     expect(hotKeys.top(5)).toEqual([])
   })
 
+  test('are told at a rate that is never above the true one by what others left', async () => {
+    const { clock, hotKeys } = open()
+    expect(hotKeys.perSecond('hot')).toBe(0)
+    for (let second = 0; second < 5; second++) {
+      for (let request = 0; request < 4_000; request++) {
+        hotKeys.noteRead(request % 4 === 0 ? 'hot' : `other-${second * 4_000 + request}`)
+      }
+      await clock.advance(1_000)
+    }
+    expect(hotKeys.perSecond('hot')).toBeGreaterThan(800)
+    expect(hotKeys.perSecond('hot')).toBeLessThan(1_200)
+    const cold = hotKeys.top(200).filter(({ key }) => key !== 'hot')
+    expect(cold.length).toBeGreaterThan(100)
+    // Each was asked for once, and stands in the place of hundreds.
+    for (const { key } of cold) expect(hotKeys.perSecond(key)).toBeLessThan(10)
+    await clock.advance(30_000)
+    expect(hotKeys.perSecond('hot')).toBe(0)
+  })
+
   test('hold a bounded number of keys, whatever comes', () => {
     const { hotKeys } = open()
     for (let request = 0; request < 100_000; request++) hotKeys.noteRead(`key-${request}`)

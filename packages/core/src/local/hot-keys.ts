@@ -68,6 +68,15 @@ export class HotKeys {
       .map(([key, count]) => ({ key, perSecond: count / seconds, share: count / total }))
   }
 
+  /** How often a key is asked for in a second, at least: without what it may have taken over from others. */
+  perSecond(key: string): number {
+    const now = this.#clock.now()
+    this.#turn(now)
+    const startedAt = (this.#previous ?? this.#current)?.startedAt ?? now
+    const count = atLeast(this.#previous, key) + atLeast(this.#current, key)
+    return (count * 1_000) / Math.max(1_000, now - startedAt)
+  }
+
   #note(key: string, weight: number): void {
     const window = this.#turn(this.#clock.now())
     window.total += weight
@@ -99,6 +108,13 @@ export class HotKeys {
     this.#current = { startedAt: now, counts: new Map(), total: 0 }
     return this.#current
   }
+}
+
+function atLeast(window: Window | undefined, key: string): number {
+  const count = window?.counts.get(key)
+  if (window === undefined || count === undefined) return 0
+  // The least of all counts is never above their mean.
+  return window.counts.size < mostCounted ? count : Math.max(0, count - window.total / mostCounted)
 }
 
 /** How many requests pass between two that are noted: about so many that a window has enough notes, whatever the traffic. */

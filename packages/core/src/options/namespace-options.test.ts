@@ -20,6 +20,32 @@ function errorOf(action: () => unknown): unknown {
 }
 
 describe('parseNamespaceOptions', () => {
+  test('takes copies as a number, or with the rate beyond which they are made', () => {
+    expect(parse({ name: 'item' }).copies).toBeUndefined()
+    expect(parse({ name: 'item', copies: 4 }).copies).toEqual({ count: 4, beyond: 100 })
+    expect(parse({ name: 'item', copies: { count: 2, beyond: 5 } }).copies).toEqual({ count: 2, beyond: 5 })
+  })
+
+  test.each([
+    [0, 'copies.count', 'expected a whole number from 1 to 31'],
+    [32, 'copies.count', 'expected a whole number from 1 to 31'],
+    [{ beyond: 5 }, 'copies.count', 'expected a whole number from 1 to 31'],
+    [{ count: 2, beyond: 0 }, 'copies.beyond', 'expected a whole number from 1 to 1000000'],
+    [{ count: 2, rate: 5 }, 'copies.rate', 'there is no such option'],
+    [secret, 'copies', 'expected a whole number from 1 to 31, or { count, beyond }'],
+    [false, 'copies', 'expected a whole number from 1 to 31, or { count, beyond }'],
+  ])('names what is wrong with copies: %j', (copies, path, expected) => {
+    const error = errorOf(() => parse({ name: 'item', copies }))
+    expect(error).toBeInstanceOf(InvalidOptionsError)
+    expect((error as InvalidOptionsError).issues).toEqual([{ path, expected }])
+  })
+
+  test('has no copies of what is written behind', () => {
+    const behind = { name: 'item', write: 'behind', saveMany: () => {}, copies: 2 }
+    const { issues } = errorOf(() => parse(behind, { redis: 'redis://nowhere' })) as InvalidOptionsError
+    expect(issues).toEqual([{ path: 'copies', expected: expect.stringContaining('write: "through"') }])
+  })
+
   test('lists every wrong option in one error, without the values', () => {
     const error = errorOf(() =>
       parse({

@@ -11,6 +11,7 @@ import {
   type SaveManyContext,
 } from './behind-options.ts'
 import { type CacheSettings, memoryLimitSchema, nameSchema, type SourceOptions, sourceSchema } from './cache-options.ts'
+import { type CopiesOptions, type CopiesSettings, copiesIssues, copiesSchema } from './copies-option.ts'
 import type { Duration } from './duration.ts'
 import { toOptionIssues } from './option-issues.ts'
 import { cascade, duration, orFalse, type Policy, type PolicyOptions, policyShape, size, whole } from './policy.ts'
@@ -98,6 +99,12 @@ export interface NamespaceOptions<V> extends PolicyOptions {
     | ((operations: readonly BehindOperation<V>[], context: SaveManyContext) => Promise<unknown> | unknown)
     | undefined
   behind?: BehindOptions<V> | undefined
+  /**
+   * On a cluster: copies of a hot key in other slots, so that its reads are spread over the nodes. For readers without a
+   * local tier, and keys that are written seldom: every write drops all copies. A number, or with the rate beyond which a
+   * key is hot. All processes must have the same. Without a cluster it does nothing. Default: none.
+   */
+  copies?: number | CopiesOptions | undefined
   /** Part of the key, so that two releases side by side do not read each other's entries. Default 0. */
   schemaVersion?: number | undefined
   local?: { ttl?: Duration; clone?: boolean } | false | undefined
@@ -124,6 +131,7 @@ export interface NamespaceSettings<V> {
   readonly clearable: boolean
   /** Undefined where it writes through. */
   readonly behind?: BehindSettings<V> | undefined
+  readonly copies?: CopiesSettings | undefined
   readonly schemaVersion: number
   readonly staleness: NamespaceOptions<V>['staleness']
   readonly local: { readonly ttl: number; readonly clone: boolean } | false
@@ -159,6 +167,7 @@ const schema = z.strictObject({
   write: z.enum(['through', 'behind'], { error: 'expected "through" or "behind"' }).optional(),
   saveMany: aFunction('(operations, context) => void'),
   behind: behindSchema.optional(),
+  copies: copiesSchema.optional(),
   schemaVersion: whole(0, 1_000_000).optional(),
   local: orFalse(
     z.strictObject({
@@ -181,6 +190,7 @@ export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: Ca
     ...limitOfNone(options),
     ...behindIssues(options, cache),
     ...tagsWithoutClearing(options),
+    ...copiesIssues(options),
   ]
   if (!parsed.success || issues.length > 0) throw new InvalidOptionsError('namespace', issues)
   const given = parsed.data
@@ -201,6 +211,7 @@ export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: Ca
     tags: options.tags,
     clearable: given.clearable ?? options.tags !== undefined,
     behind,
+    copies: given.copies,
     schemaVersion: given.schemaVersion ?? 0,
     staleness: options.staleness,
     local: local === false ? false : { ttl: local.ttl ?? 30_000, clone: local.clone ?? false },

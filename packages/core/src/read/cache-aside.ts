@@ -123,7 +123,8 @@ export class CacheAside<V> implements KeyReadOwner<V> {
     else if (remote.trusts(key)) {
       // Beside the read, not before it: one wait for both.
       if (generations !== undefined) read.ready = generations.ready()
-      remote.commands.read(read)
+      if (remote.copies === undefined) remote.commands.read(read)
+      else remote.copies.read(read)
     } else void this.#travel(read, trouble)
     return flight
   }

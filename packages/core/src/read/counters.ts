@@ -6,6 +6,9 @@ export interface Counters {
   redisHits: number
   /** Of `redisHits`: those that the source is known to have nothing for. */
   negativeHits: number
+  /** Reads that a copy of a hot key answered (`copies`), and copies that were made. */
+  copyHits: number
+  copyFills: number
   /** Answers that were past their `ttl`, within `staleWhileRevalidate` or `staleIfError`. */
   staleHits: number
   /** Gets that found nothing usable and had to wait for the source. */
@@ -98,6 +101,8 @@ export function createCounters(): Counters {
     localHits: 0,
     redisHits: 0,
     negativeHits: 0,
+    copyHits: 0,
+    copyFills: 0,
     staleHits: 0,
     misses: 0,
     missesAnswered: 0,

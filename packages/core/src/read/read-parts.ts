@@ -8,6 +8,7 @@ import type { LocalKeeper } from '../local/local-keeper.ts'
 import type { LocalNamespace } from '../local/local-tier.ts'
 import type { Logger } from '../options/logger.ts'
 import type { NamespaceSettings } from '../options/namespace-options.ts'
+import type { Copies } from './copies.ts'
 import type { Counters, Observations } from './counters.ts'
 import type { Flight } from './flight.ts'
 import type { LeaseContext } from './lease.ts'
@@ -19,6 +20,8 @@ import type { Wakeups } from './wakeups.ts'
 export interface ReadRemote extends LeaseContext {
   /** Whether Redis may be believed for this key: not while a write of ours has not reached it. */
   trusts(key: string): boolean
+  /** Where hot keys have copies. */
+  readonly copies: Copies | undefined
 }
 
 /** The parts of one namespace that reading works with. */

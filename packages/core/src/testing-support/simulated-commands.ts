@@ -9,16 +9,35 @@ import type { Step, World } from './simulated-world.ts'
 
 const commandTimeout = 200
 
-/** What travels between a process and Redis in one connection: commands in order, replies in order. */
-class SimulatedConnection {
+/** What travels between a process and one node: commands in order, replies in order. */
+class Lane {
   readonly replies = {}
+}
+
+/** A connection to Redis. Copies lie on nodes of their own, and nothing orders what one node does by what another does. */
+class SimulatedConnection {
   readonly unanswered = new Set<(error: Error) => void>()
+  readonly #original = new Lane()
+  readonly #ofCopies = new Map<string, Lane>()
+
+  get lanes(): Lane[] {
+    return [this.#original, ...this.#ofCopies.values()]
+  }
+
+  laneOf(name: string): Lane {
+    if (!name.endsWith(':cv')) return this.#original
+    const lane = this.#ofCopies.get(name) ?? new Lane()
+    this.#ofCopies.set(name, lane)
+    return lane
+  }
 }
 
 type Face = Pick<
   RedisCommands,
   | 'budget'
   | 'read'
+  | 'readInHalf'
+  | 'unlinkEntries'
   | 'noteWrite'
   | 'acquireLease'
   | 'acquireUpdateLease'
@@ -47,15 +66,16 @@ export class SimulatedCommands implements Face {
   losesStores = false
   readonly #world: World
   readonly #name: string
-  readonly #lost: SimulatedConnection[] = []
-  readonly topology = { kind: 'standalone' } as const
+  readonly #lost: Lane[] = []
+  readonly topology: { readonly kind: 'standalone' | 'cluster' }
   #connection = new SimulatedConnection()
   #dead = false
   #parted = false
   /** Commands that ended without a reply, whether or not Redis has executed them. */
   unanswered = 0
 
-  constructor(world: World, name: string) {
+  constructor(world: World, name: string, kind: 'standalone' | 'cluster') {
+    this.topology = { kind }
     this.#world = world
     this.#name = name
     world.troubles.push(() => this.#troubles())
@@ -70,7 +90,7 @@ export class SimulatedCommands implements Face {
   /** Nothing more reaches Redis. */
   die(): void {
     this.#dead = true
-    this.#world.drop(this.#connection)
+    for (const lane of this.#connection.lanes) this.#world.drop(lane)
   }
 
   /** Nothing reaches Redis until it does again. */
@@ -115,8 +135,17 @@ export class SimulatedCommands implements Face {
     })
   }
 
+  readInHalf(reader: Reader): void {
+    this.read(reader)
+  }
+
+  async unlinkEntries(entries: readonly EntryKeys[]) {
+    const unlink = (keys: EntryKeys) => this.#send('unlink', (redis) => redis.invalidateMany([keys], '', []), keys)
+    await Promise.all(entries.map(unlink))
+  }
+
   acquireLease(keys: EntryKeys, token: string, ttl: number, seen: string | Buffer, wait: boolean) {
-    return this.#send('acquireLease', (redis) => redis.acquireLease(keys, token, ttl, seen, wait))
+    return this.#send('acquireLease', (redis) => redis.acquireLease(keys, token, ttl, seen, wait), keys)
   }
 
   acquireUpdateLease(keys: EntryKeys, token: string, ttl: number) {
@@ -138,8 +167,10 @@ export class SimulatedCommands implements Face {
     version?: Buffer,
   ) {
     if (this.losesStores) return Promise.reject(new Error('Connection is closed.'))
-    return this.#send('storeUnderLease', (redis) =>
-      redis.storeUnderLease(keys, token, entry, ttl, channel, wake, version),
+    return this.#send(
+      'storeUnderLease',
+      (redis) => redis.storeUnderLease(keys, token, entry, ttl, channel, wake, version),
+      keys,
     )
   }
 
@@ -207,8 +238,9 @@ export class SimulatedCommands implements Face {
     return this.#send('INFO', () => 'maxmemory:0\r\n')
   }
 
-  #send<T>(what: string, command: (redis: FakeRedis) => T): Promise<T> {
+  #send<T>(what: string, command: (redis: FakeRedis) => T, keys?: EntryKeys): Promise<T> {
     const connection = this.#connection
+    const lane = connection.laneOf(keys?.value ?? '')
     if (this.#dead) return new Promise(() => {})
     if (this.#parted) {
       this.unanswered += 1
@@ -219,7 +251,7 @@ export class SimulatedCommands implements Face {
       const answer = (settle: () => void) => {
         this.#world.add({
           what: `${this.#name}: ${what} answered`,
-          lane: connection.replies,
+          lane: lane.replies,
           run: () => {
             connection.unanswered.delete(reject)
             settle()
@@ -228,7 +260,7 @@ export class SimulatedCommands implements Face {
       }
       this.#world.add({
         what: `${this.#name}: ${what}`,
-        lane: connection,
+        lane,
         run: () => {
           try {
             const reply = command(this.#world.redis)
@@ -256,8 +288,8 @@ export class SimulatedCommands implements Face {
       })
     }
     if (unanswered.size > 0) steps.push({ what: `${this.#name}: the connection breaks`, run: () => this.#break() })
-    for (const connection of this.#lost.filter((lost) => this.#world.has(lost))) {
-      steps.push({ what: `${this.#name}: what was sent is lost`, run: () => this.#world.drop(connection) })
+    for (const lane of this.#lost.filter((lost) => this.#world.has(lost))) {
+      steps.push({ what: `${this.#name}: what was sent is lost`, run: () => this.#world.drop(lane) })
     }
     return steps
   }
@@ -266,8 +298,8 @@ export class SimulatedCommands implements Face {
   #break(): void {
     const broken = this.#connection
     this.#connection = new SimulatedConnection()
-    this.#lost.push(broken)
-    this.#world.drop(broken.replies)
+    this.#lost.push(...broken.lanes)
+    for (const lane of broken.lanes) this.#world.drop(lane.replies)
     this.unanswered += broken.unanswered.size
     for (const giveUp of broken.unanswered) giveUp(new Error('Connection is closed.'))
   }

@@ -42,7 +42,8 @@ export class SimulatedProcess<V = string> {
     const settings = parseCacheOptions({ name: 'shop', redis: 'redis://nowhere', clock, random })
     this.#source = new Source(settings.source, clock, () => {})
     this.#pending = new PendingInvalidations(clock, ({ key }) => this.namespace.replay(key))
-    this.#commands = new SimulatedCommands(world, name)
+    // Elsewhere there are no copies.
+    this.#commands = new SimulatedCommands(world, name, options.copies === undefined ? 'standalone' : 'cluster')
     this.#gate = new WriteGate(
       clock,
       () => 0,

@@ -1,7 +1,8 @@
 import { invalidation, invalidations } from '../coherence/messages.ts'
+import type { CopyNames } from '../entry/copy-names.ts'
 import type { KeySpace } from '../entry/key.ts'
 import type { Policy } from '../options/policy.ts'
-import type { Budget } from '../redis/budget.ts'
+import { type Budget, Deadline } from '../redis/budget.ts'
 import type { EntryKeys } from '../redis/commands.ts'
 import { classify, isRefusedWrite } from '../redis/trouble.ts'
 import type { WriteRemote } from './write-through.ts'
@@ -12,38 +13,74 @@ export class Invalidating {
   readonly #id: string
   readonly #keys: KeySpace
   readonly #longestLife: number
+  readonly #copies: CopyNames | undefined
 
-  constructor(remote: WriteRemote, id: string, keys: KeySpace, policy: Policy) {
+  constructor(remote: WriteRemote, id: string, keys: KeySpace, policy: Policy, copies: CopyNames | undefined) {
     this.#remote = remote
     this.#id = id
     this.#keys = keys
+    this.#copies = copies
     this.#longestLife = policy.ttl + Math.max(policy.staleIfError, policy.staleWhileRevalidate)
   }
 
   /** The news of a key; none where they are told later, together with others. */
-  message(key: string, news: string[] | undefined): string {
+  messages(key: string, news: string[] | undefined): string[] {
     news?.push(key)
-    return news === undefined ? invalidation(this.#remote.sender, this.#id, key) : ''
+    return news === undefined ? [invalidation(this.#remote.sender, this.#id, key)] : []
+  }
+
+  /**
+   * Changes the originals, then drops their copies, then tells: a copy made between the first two is void, and whoever
+   * heard of it sooner could still find an older copy and keep it. Without copies the change itself tells.
+   */
+  async throughCopies<T>(
+    keys: readonly string[],
+    messages: readonly string[],
+    budget: Budget,
+    change: (messages: readonly string[]) => Promise<T>,
+  ): Promise<T> {
+    const copies = this.#copies
+    if (copies === undefined) return await change(messages)
+    const { commands } = this.#remote
+    const dropCopies = (within: Budget) => {
+      const names = keys.flatMap((key) => copies.of(key))
+      return commands.unlinkEntries(names, within)
+    }
+    let changed: T
+    try {
+      changed = await change([])
+    } catch (error) {
+      // It will be replayed. Meanwhile the nodes that answer need not go on to serve what is older; nobody waits for that.
+      dropCopies(commands.budget()).catch(() => {})
+      throw error
+    }
+    try {
+      await dropCopies(budget)
+    } finally {
+      await this.#publish(messages, budget.left)
+    }
+    return changed
   }
 
   async one(key: string, budget: Budget, news?: string[]): Promise<void> {
-    const { commands, channel } = this.#remote
-    const message = this.message(key, news)
-    await this.#drop([key], () => commands.invalidate(this.keysOf(key), channel, message, budget))
+    const messages = this.messages(key, news)
+    await this.#drop([key], () => this.#invalidate(key, messages, budget))
   }
 
   async many(keys: readonly string[]): Promise<void> {
     const { commands, channel, sender } = this.#remote
     const messages = invalidations(sender, this.#id, keys)
     const entries = keys.map((key) => this.keysOf(key))
-    await this.#drop(keys, () => commands.invalidateMany(entries, channel, messages, commands.budget()))
+    const budget = new Deadline(commands.budget().left)
+    await this.#drop(keys, () =>
+      this.throughCopies(keys, messages, budget, (own) => commands.invalidateMany(entries, channel, own, budget)),
+    )
   }
 
   /** Tells the others of keys whose news were held back. */
   async tell(keys: readonly string[]): Promise<void> {
-    const { commands, channel, sender } = this.#remote
     try {
-      for (const message of invalidations(sender, this.#id, keys)) await commands.publish(channel, message)
+      await this.#publish(invalidations(this.#remote.sender, this.#id, keys))
     } catch (error) {
       this.failed(keys, error)
     }
@@ -51,8 +88,7 @@ export class Invalidating {
 
   /** Tells of a key that Redis did not take. Rejects while it still does not. */
   async replay(key: string): Promise<void> {
-    const { commands, channel } = this.#remote
-    await commands.invalidate(this.keysOf(key), channel, this.message(key, undefined), commands.budget())
+    await this.#invalidate(key, this.messages(key, undefined), this.#remote.commands.budget())
   }
 
   /** Redis is not to be believed for these keys until it has taken them. */
@@ -64,6 +100,25 @@ export class Invalidating {
 
   keysOf(key: string): EntryKeys {
     return { value: this.#keys.value(key), lease: this.#keys.lease(key) }
+  }
+
+  async #invalidate(key: string, messages: readonly string[], budget: Budget): Promise<void> {
+    const { commands, channel } = this.#remote
+    await this.throughCopies([key], messages, budget, ([message = '']) =>
+      commands.invalidate(this.keysOf(key), channel, message, budget),
+    )
+  }
+
+  /** As the scripts do it: who has no right to the channel has his writes done. */
+  async #publish(messages: readonly string[], deadline?: number): Promise<void> {
+    const { commands, channel } = this.#remote
+    for (const message of messages) {
+      try {
+        await commands.publish(channel, message, deadline)
+      } catch (error) {
+        if (classify(error) !== 'noperm') throw error
+      }
+    }
   }
 
   async #drop(keys: readonly string[], send: () => Promise<void>): Promise<void> {

@@ -5,6 +5,7 @@ import type { Generations } from '../coherence/generations.ts'
 import { type PendingInvalidations, wholeNamespace } from '../coherence/pending-invalidations.ts'
 import { slotsOf } from '../coherence/tags.ts'
 import { type Codec, type Packed, seal } from '../entry/codec.ts'
+import type { CopyNames } from '../entry/copy-names.ts'
 import type { KeySpace } from '../entry/key.ts'
 import { assertPreserved } from '../entry/preserved.ts'
 import { timesOf } from '../entry/times.ts'
@@ -39,6 +40,8 @@ export interface WriteParts<V> {
   readonly random: Random
   readonly development: boolean
   readonly keys: KeySpace
+  /** Where hot keys have copies. */
+  readonly copies?: CopyNames | undefined
   readonly codec: Codec<V>
   readonly local: LocalNamespace<V> | undefined
   readonly keeper: LocalKeeper<V>
@@ -86,8 +89,8 @@ export class WriteThrough<V> {
 
   constructor(parts: WriteParts<V>) {
     this.#parts = parts
-    const { remote, id, keys, settings } = parts
-    this.#invalidating = remote && new Invalidating(remote, id, keys, settings.policy)
+    const { remote, id, keys, settings, copies } = parts
+    this.#invalidating = remote && new Invalidating(remote, id, keys, settings.policy, copies)
   }
 
   /** Resolves when the source has the value and Redis either has it or is known not to have an older one. */
@@ -250,17 +253,11 @@ export class WriteThrough<V> {
     const bytes = seal(packed, times, { version, stamps })
     const life = Math.max(1, Math.ceil(times.expiresAt - times.storedAt))
     try {
-      const message = invalidating.message(key, news)
-      const outcome = await remote.commands.storeWrite(
-        intent.keys,
-        intent.token,
-        bytes,
-        life,
-        remote.channel,
-        message,
-        budget,
-        version,
-        this.#onlyHome,
+      const { keys, token } = intent
+      const outcome = await invalidating.throughCopies([key], invalidating.messages(key, news), budget, ([told = '']) =>
+        remote.commands.storeWrite(
+          ...([keys, token, bytes, life, remote.channel, told, budget, version, this.#onlyHome] as const),
+        ),
       )
       if (outcome === 'refused') remote.gate.noteRefusal('oom', bytes.length)
       intent.stored = outcome === 'stored'
