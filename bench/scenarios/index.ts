@@ -5,6 +5,7 @@ import { flush } from './flush.ts'
 import { getMany } from './get-many.ts'
 import { hitRates } from './hit-rates.ts'
 import { hotKey, hotKeySlower } from './hot-key.ts'
+import { hotKeyCluster } from './hot-key-cluster.ts'
 import { leaseHolderKilled } from './lease-holder-killed.ts'
 import { localHits } from './local-hits.ts'
 import { localMemory } from './local-memory.ts'
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   leaseHolderKilled,
   hotKey,
   hotKeySlower,
+  hotKeyCluster,
   redisKilled,
   redisNeverThere,
   redisFrozen,

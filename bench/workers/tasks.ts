@@ -1,5 +1,6 @@
 import { type ClosedLoopSettings, closedLoop, newKeysLoop, tightLoop, warm } from '../load/closed-loop.ts'
 import { type CountersSettings, countersLoop } from '../load/counters.ts'
+import { type HotKeySettings, hotKeyVisits } from '../load/hot-key.ts'
 import type { Keys } from '../load/keys.ts'
 import { type OpenLoopSettings, openLoop } from '../load/open-loop.ts'
 import { Source, type SourceSettings } from '../load/source.ts'
@@ -80,6 +81,7 @@ export const tasks = {
   openLoop: (settings: OpenLoopSettings) => openLoop((key) => opened().get(key), settings),
 
   counters: (settings: CountersSettings) => countersLoop(settings),
+  hotKeyVisits: (settings: HotKeySettings) => hotKeyVisits(settings),
 
   async source(): Promise<ReturnType<Source['report']>> {
     return preparation().source.report()
