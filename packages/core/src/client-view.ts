@@ -86,7 +86,7 @@ export class ClientView {
 }
 
 function namespaceEvidence(
-  { name, account, counters, settings, hotKeys }: Namespace<unknown>,
+  { name, account, counters, settings, hotKeys, hasCopies }: Namespace<unknown>,
   before: Counters | undefined,
   seconds: number,
   held: Readonly<Record<string, { readonly bytes: number }>>,
@@ -99,7 +99,7 @@ function namespaceEvidence(
     hitRatio: lookups === 0 ? undefined : hits / lookups,
     lookupsPerSecond: perSecond(lookups, seconds),
     // What the local tier answers weighs on no node, and copies weigh on several.
-    hottestShare: settings.local === false && settings.copies === undefined ? hotKeys.top(1)[0]?.share : undefined,
+    hottestShare: settings.local === false && !hasCopies ? hotKeys.top(1)[0]?.share : undefined,
     largestValue: undefined,
     ttlMilliseconds: settings.policy.ttl + Math.max(settings.policy.staleIfError, settings.policy.staleWhileRevalidate),
     negativeTtlMilliseconds: settings.policy.negativeTtl,

@@ -440,6 +440,11 @@ export class Namespace<V> implements LinkedNamespace {
     return this.#parts.settings
   }
 
+  /** @internal Whether reads of a hot key are spread over nodes. */
+  get hasCopies(): boolean {
+    return this.#parts.remote?.copies !== undefined
+  }
+
   /** @internal */
   get busy(): boolean {
     return this.#parts.fences.reads + this.#parts.fences.writes > 0

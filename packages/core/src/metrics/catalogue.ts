@@ -98,6 +98,8 @@ const ofNamespaces = [
   }),
   histogram('plimsoll_load_duration_seconds', 'How long loads from the source took', namespace),
   counter('plimsoll_loads_coalesced_total', 'Gets that joined one under way in this process', namespace),
+  counter('plimsoll_copy_hits_total', 'Reads that a copy of a hot key answered', namespace),
+  counter('plimsoll_copy_fills_total', 'Copies of hot keys that this process made', namespace),
   counter('plimsoll_early_refreshes_total', 'Refreshes of values that were still fresh', namespace),
   counter('plimsoll_writes_skipped_total', 'Loaded values that were not stored in Redis', [...namespace, 'reason'], {
     values: { reason: skipReasons },

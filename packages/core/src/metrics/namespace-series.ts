@@ -51,6 +51,8 @@ function addCounters(sheet: Sheet, labels: Labels, counters: Counters): void {
   load('shed', counters.loadsShed)
   sheet.add('plimsoll_queue_rejected_total', labels, counters.loadsTurnedAway)
   sheet.add('plimsoll_loads_coalesced_total', labels, counters.joined)
+  sheet.add('plimsoll_copy_hits_total', labels, counters.copyHits)
+  sheet.add('plimsoll_copy_fills_total', labels, counters.copyFills)
   sheet.add('plimsoll_early_refreshes_total', labels, counters.earlyRefreshes)
   const skipped = (reason: string, count: number) =>
     sheet.add('plimsoll_writes_skipped_total', { ...labels, reason }, count)
