@@ -141,7 +141,7 @@ export class Cache {
   /** What the cache knows of itself and of its Redis. Synchronous: nothing is asked. */
   health(): CacheHealth {
     const { mode, reasons } = this.#judge()
-    const { commands, channel, pending } = this.#link ?? {}
+    const { commands, channel, tracking, pending } = this.#link ?? {}
     const local = this.#tier
     return {
       mode,
@@ -151,6 +151,7 @@ export class Cache {
         connections: this.#links.reduce((sum, link) => sum + link.connections, 0),
         maxConnections: this.#links.length * this.#settings.maxConnections,
         channel: channel ?? 'off',
+        tracking: tracking ?? 'off',
         pendingInvalidations: pending?.size ?? 0,
       },
       local: local && { bytes: local.bytes, maxBytes: local.maxBytes, entries: local.entries },

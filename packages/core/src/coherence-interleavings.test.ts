@@ -11,7 +11,10 @@ import { lasting, SimulatedProcess } from './testing-support/simulated-process.t
 import { type Choice, type Row, World } from './testing-support/simulated-world.ts'
 import { settle } from './testing-support/stepping-clock.ts'
 
-type Kind = 'get' | 'set' | 'remove' | 'setMany' | 'removeMany' | 'update' | 'invalidateTag' | 'clear'
+type Kind =
+  | ('get' | 'set' | 'remove' | 'setMany' | 'removeMany' | 'update' | 'invalidateTag' | 'clear')
+  // Of somebody who does not use the SDK, and of Redis.
+  | ('foreign change' | 'eviction' | 'eviction of the lease')
 
 interface Operation {
   readonly kind: Kind
@@ -19,7 +22,7 @@ interface Operation {
 }
 
 /** What a namespace may be told about its values. */
-type Variant = 'plain' | 'versioned' | 'tagged' | 'tagged and versioned' | 'copied' | 'tagged and copied'
+type Variant = 'plain' | 'versioned' | 'tagged' | 'tagged and versioned' | 'copied' | 'tagged and copied' | 'tracked'
 
 const processNames = ['A', 'B', 'C']
 /** One key: what happens to another one is nothing to it. */
@@ -50,7 +53,13 @@ class Trial {
     // A source that gives rows their versions does not take an older one back.
     if (variant.endsWith('versioned')) this.world.source.orderOf = numberOf
     this.#codec = createCodec<string>(cascade({ compression: false }), undefined, undefined, isTagged)
-    this.processes = processNames.map((name) => new SimulatedProcess(this.world, name, options))
+    const tracks = variant === 'tracked'
+    this.processes = processNames.map((name) => new SimulatedProcess(this.world, name, options, tracks))
+    if (tracks) {
+      this.world.onTouched = (redisKey) => {
+        for (const process of this.processes) process.hearOf(redisKey)
+      }
+    }
     this.world.onPublish = (message) => {
       for (const process of this.processes) process.hear(message)
     }
@@ -130,6 +139,12 @@ class Trial {
         return this.#change(process, undefined, () => namespace.delete(key))
       case 'removeMany':
         return this.#change(process, undefined, () => namespace.deleteMany([key, 'other']))
+      case 'foreign change':
+        return this.#changeByAnother()
+      case 'eviction':
+      case 'eviction of the lease':
+        this.world.redis.evict(kind === 'eviction' ? keys.value(key) : keys.lease(key))
+        return Promise.resolve()
       case 'clear':
         return this.#change(process, this.#nextRow(), () => namespace.clear())
       case 'invalidateTag':
@@ -172,6 +187,15 @@ class Trial {
     await tell()
     this.world.log.push(`${process.name} has told of ${row}`)
     this.#forbidOlder(process, age)
+  }
+
+  /** Who tells nobody, but deletes what is cached of it some time after, as `docs/writing.md` has it. */
+  async #changeByAnother(): Promise<void> {
+    const row = this.#nextRow()
+    this.world.source.change(key, row)
+    this.world.log.push(`somebody has written ${row} to the source`)
+    const run = () => this.world.redis.evict(keys.value(key), keys.lease(key))
+    this.world.add({ what: 'somebody deletes it from Redis', run })
   }
 
   #forbidOlder(process: SimulatedProcess, age: number): void {
@@ -246,7 +270,9 @@ async function assertCoherence(variant: Variant, { operations, conditions, start
     if (start !== 'no row') trial.world.source.change(key, 'row 0')
     if (start === 'a row that all have read') await trial.warm()
     trial.world.reluctance = conditions.reluctance
-    await trial.run(operations, choicesOf(draws, conditions.faultsInAThousand))
+    // What Redis does not take it cannot tell of: only the ttl ends that, and here it is long.
+    const faultsInAThousand = variant === 'tracked' ? 0 : conditions.faultsInAThousand
+    await trial.run(operations, choicesOf(draws, faultsInAThousand))
     for (const { pendingInvalidations } of trial.processes) expect(pendingInvalidations).toBe(0)
     const latest = { row: trial.world.source.latest(key) }
     for (const name of [keys.value(key), ...copies.map(({ value }) => value)]) {
@@ -274,6 +300,8 @@ test.each<[Variant, readonly Kind[], number]>([
   ['tagged', ['get', 'get', 'invalidateTag'], 0.4],
   ['copied', ['get', 'get', 'get', 'get', ...writes], 1],
   ['tagged and copied', ['get', 'get', 'get', 'clear', 'invalidateTag', ...writes], 0.4],
+  ['tracked', ['get', 'get', 'foreign change', 'eviction', 'eviction of the lease'], 0.6],
+  ['tracked', ['get', 'get', 'get', 'foreign change', 'foreign change', 'eviction', ...writes], 0.6],
   ['tagged and versioned', ['get', 'get', 'get', 'clear', 'invalidateTag', ...writes], 0.4],
 ])(
   'in whatever order things happen and fail, nobody is left with a value older than that of the source: %s, %j',

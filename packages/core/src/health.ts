@@ -1,4 +1,5 @@
 import type { BreakerState } from './breaker/breaker.ts'
+import type { TrackingState } from './coherence/listener.ts'
 import type { Finding } from './findings/finding.ts'
 import type { LearnedLine } from './pressure/memory-line.ts'
 import { type Mode, modes, type Verdict } from './pressure/mode.ts'
@@ -22,6 +23,8 @@ export interface CacheHealth {
     readonly connections: number
     readonly maxConnections: number
     readonly channel: 'off' | 'connected' | 'lost'
+    /** Whether writers that do not use the SDK are heard of. While they are not the local tier is not believed. */
+    readonly tracking: TrackingState
     /** Writes that Redis has not heard of yet; this process does not believe it for those keys. */
     readonly pendingInvalidations: number
   }

@@ -409,7 +409,11 @@ export class Namespace<V> implements LinkedNamespace {
         entries: local.size,
         bytes: local.bytes,
         evictions: local.evictions,
-        invalidations: { 'written-elsewhere': local.invalidated, doubt: local.doubted },
+        invalidations: {
+          'written-elsewhere': local.invalidated,
+          doubt: local.doubted,
+          'touched-in-redis': local.marked,
+        },
       },
       earlyExpirations: this.account && { ...this.account.earlyEnds },
       behind: this.#behind?.statistics,
@@ -461,6 +465,19 @@ export class Namespace<V> implements LinkedNamespace {
     this.account?.gone(key)
     this.#parts.fences.voidKey(key)
     this.#local?.invalidate(key)
+  }
+
+  /** @internal */
+  onTouched(key: string): void {
+    this.link?.commands.noteWrite(this.#parts.keys.value(key))
+    this.#parts.fences.touch(key)
+    this.#local?.mark(key)
+  }
+
+  /** @internal */
+  onAllTouched(): void {
+    this.#parts.fences.touchAll()
+    this.#local?.markAll()
   }
 
   /** @internal */

@@ -1,12 +1,14 @@
 import type { Clock } from './clock.ts'
 import { Channel, channelName } from './coherence/channel.ts'
+import type { TrackingState } from './coherence/listener.ts'
 import { type GenerationsMessage, heldBytes, learnedLine, type Message } from './coherence/messages.ts'
 import { PendingInvalidations } from './coherence/pending-invalidations.ts'
+import { parseValueName } from './entry/key.ts'
 import type { CacheHealth, TargetHealth } from './health.ts'
 import { commandSeconds, HistogramCounter } from './histogram.ts'
 import type { CacheSettings } from './options/cache-options.ts'
 import type { Priority } from './options/policy.ts'
-import type { RedisOption } from './options/redis-options.ts'
+import { isCluster, type RedisOption } from './options/redis-options.ts'
 import { Account } from './pressure/account.ts'
 import { Ledger } from './pressure/ledger.ts'
 import { judge, type Verdict } from './pressure/mode.ts'
@@ -20,6 +22,10 @@ import type { TargetStatistics } from './statistics.ts'
 export interface LinkedNamespace {
   /** Another process wrote the key. */
   onInvalidation(key: string): void
+  /** The key was written in Redis, by whomever, or is gone from it; this process's own stores are told of too. */
+  onTouched?(key: string): void
+  /** All keys are gone from Redis. */
+  onAllTouched?(): void
   /** A load or a write of the key has ended somewhere. */
   onWake(key: string): void
   /** Another process, or this one, dropped the namespace or tags of it. */
@@ -36,6 +42,7 @@ export interface LinkedNamespace {
   onEmptied?(): void
 }
 
+const endOfValue = 'v'.charCodeAt(0)
 const noLooks = { ok: 0, denied: 0, failed: 0 }
 const noRestarts = { kept: 0, lost: 0 }
 const noSeconds = new HistogramCounter(commandSeconds).snapshot()
@@ -63,9 +70,13 @@ export class RedisLink {
   readonly sender: string
   readonly channelName: string
   readonly clock: Clock
+  /** Whether writes of others than the SDK are to be noticed. */
+  readonly tracks: boolean
+  readonly #cacheName: string
   readonly #times: ModeTimes
   readonly #channel: Channel | undefined
   readonly #namespaces = new Map<string, LinkedNamespace>()
+  #notifications = 0
 
   constructor(
     target: string,
@@ -86,13 +97,17 @@ export class RedisLink {
     this.sender = sender
     this.clock = clock
     this.channelName = channelName(name)
+    this.#cacheName = name
+    this.tracks = settings.invalidation === 'tracking'
     this.gate = new WriteGate(clock, random, () => {
       this.pressure?.noteRefusal()
       onChange()
     })
-    const subscribes = settings.invalidation === 'pubsub'
+    const subscribes = settings.invalidation !== false
+    // The subscriber, and on a cluster one more to each node, since each tells only of its own keys.
+    const listening = (subscribes ? 1 : 0) + (this.tracks && isCluster(option) ? 1 : 0)
     const hasReader = typeof option === 'object' && 'reader' in option && option.reader !== undefined
-    const room = maxConnections >= (hasReader ? leastForHealth.withReader : leastForHealth.plain) - (subscribes ? 0 : 1)
+    const room = maxConnections >= (hasReader ? leastForHealth.withReader : leastForHealth.plain) - 1 + listening
     if (!room && settings.pressure !== false) {
       logger.warn({ maxConnections }, 'no connection is left to look at the memory of Redis: raise maxConnections')
     }
@@ -103,7 +118,7 @@ export class RedisLink {
         cacheName: name,
         commandTimeout: settings.commandTimeout,
         connectTimeout: settings.connectTimeout,
-        connections: maxConnections - (subscribes ? 1 : 0) - (pressure ? 1 : 0),
+        connections: maxConnections - listening - (pressure ? 1 : 0),
         readerLag: settings.readerLag,
         logger,
       },
@@ -112,7 +127,7 @@ export class RedisLink {
           this.pending?.replayNow()
           for (const namespace of this.#namespaces.values()) namespace.onUsable?.()
           // What was kept while Redis was away may have been written by others since.
-          if (this.#channel !== undefined && this.#channel.state !== 'connected') this.#doubt()
+          if (this.#channel !== undefined && !this.#hears) this.#doubt()
           onChange()
         },
         onLost: onChange,
@@ -149,8 +164,13 @@ export class RedisLink {
     return this.#channel.state === 'connected' ? 'connected' : 'lost'
   }
 
+  /** Whether others than the SDK are heard of. */
+  get tracking(): TrackingState {
+    return this.#channel?.tracking ?? 'off'
+  }
+
   get connections(): number {
-    return this.commands.connections + (this.#channel === undefined ? 0 : 1) + (this.pressure === undefined ? 0 : 1)
+    return this.commands.connections + (this.#channel?.connections ?? 0) + (this.pressure === undefined ? 0 : 1)
   }
 
   get verdict(): Verdict {
@@ -192,6 +212,7 @@ export class RedisLink {
       ...this.commands.statistics,
       refusedWrites: gate.refused,
       withheldWrites: gate.withheld,
+      notifications: this.#notifications,
       looks: pressure?.looks ?? noLooks,
       lookSeconds: pressure?.lookSeconds.snapshot() ?? noSeconds,
       restarts: pressure?.watch.restarts ?? noRestarts,
@@ -218,7 +239,7 @@ export class RedisLink {
    * source must be spared; all of it is doubted when Redis comes back.
    */
   hearsOthers(): boolean {
-    return this.#channel === undefined || this.#channel.state === 'connected' || !this.commands.readable
+    return this.#channel === undefined || this.#hears || !this.commands.readable
   }
 
   add(id: string, namespace: LinkedNamespace): void {
@@ -232,9 +253,14 @@ export class RedisLink {
     this.commands.close()
   }
 
+  get #hears(): boolean {
+    return this.channel === 'connected' && (!this.tracks || this.tracking === 'connected')
+  }
+
   #openChannel(name: string, clock: Clock, logger: CacheSettings['logger']): Channel {
     let refusal: string | undefined
-    return new Channel(this.commands, name, this.sender, clock, {
+    let trackingRefusal: string | undefined
+    return new Channel(this.commands, name, this.sender, clock, this.tracks, {
       onRefused: ({ message }) => {
         if (message === refusal) return
         refusal = message
@@ -243,7 +269,16 @@ export class RedisLink {
           'invalidation channel refused: the local tier is not believed; see docs/connections.md for the rights',
         )
       },
+      onTrackingRefused: ({ message }) => {
+        if (message === trackingRefusal) return
+        trackingRefusal = message
+        logger.warn(
+          { error: message },
+          'Redis refuses CLIENT TRACKING: the local tier is not believed; grant the rights in docs/connections.md, or set invalidation to "pubsub"',
+        )
+      },
       onMessage: (message) => this.#onMessage(message),
+      onTouched: (names) => this.#onTouched(names),
       onDoubt: (reason) => {
         if (reason === 'lost' && refusal === undefined)
           logger.warn({}, 'invalidation channel lost: the local tier is not believed until it is back')
@@ -278,6 +313,20 @@ export class RedisLink {
     if (message.kind === 'invalidate' && message.sender !== this.sender) namespace?.onInvalidation(message.key)
     // Whoever waited for a load may go on after a write too.
     namespace?.onWake(message.key)
+  }
+
+  #onTouched(names: readonly Buffer[] | null): void {
+    if (names === null) {
+      for (const namespace of this.#namespaces.values()) namespace.onAllTouched?.()
+      return
+    }
+    for (const name of names) {
+      // Leases come and go too; most names end here.
+      const value = name.at(-1) === endOfValue ? parseValueName(this.#cacheName, name.toString()) : undefined
+      if (value === undefined) continue
+      this.#notifications += 1
+      this.#namespaces.get(value.id)?.onTouched?.(value.key)
+    }
   }
 
   #doubt(): void {

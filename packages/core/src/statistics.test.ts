@@ -86,7 +86,7 @@ test('what another process wrote, and what was doubted, is counted by entries', 
   namespace.onInvalidation('a')
   namespace.onInvalidation('unknown')
   namespace.onDoubt()
-  expect(of(cache).local?.invalidations).toEqual({ 'written-elsewhere': 1, doubt: 2 })
+  expect(of(cache).local?.invalidations).toEqual({ 'written-elsewhere': 1, doubt: 2, 'touched-in-redis': 0 })
 })
 
 test('entries that gave way are counted, whoever made them give way', async () => {

@@ -29,8 +29,11 @@ export interface NamespaceStatistics {
         readonly bytes: number
         /** Entries that gave way because the tier was full. */
         readonly evictions: number
-        /** Entries that were not believed any more: another process wrote the key, or its word may have been missed. */
-        readonly invalidations: Readonly<Record<'written-elsewhere' | 'doubt', number>>
+        /**
+         * Entries that were not believed any more: another process wrote the key, its word may have been missed, or Redis
+         * told that something happened to the key there (`invalidation: 'tracking'`), which the next read asks about.
+         */
+        readonly invalidations: Readonly<Record<'written-elsewhere' | 'doubt' | 'touched-in-redis', number>>
       }
     | undefined
   /** Undefined where it writes through. */
@@ -48,6 +51,8 @@ export interface NamespaceStatistics {
 export interface TargetStatistics extends CommandStatistics {
   readonly refusedWrites: number
   readonly withheldWrites: number
+  /** Values of which Redis told that they were written, evicted or expired, by whomever; 0 without `invalidation: 'tracking'`. */
+  readonly notifications: number
   /** Looks of the probe, by what came of them. */
   readonly looks: Readonly<Record<'ok' | 'denied' | 'failed', number>>
   readonly lookSeconds: Histogram

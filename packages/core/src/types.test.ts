@@ -195,6 +195,11 @@ describe('nothing public is any:', () => {
     expectTypeOf<Leaks<Namespace<Product>>>().toBeNever()
   })
 
+  test('invalidation is one of three, and health tells of tracking', () => {
+    expectTypeOf<CacheOptions['invalidation']>().toEqualTypeOf<'pubsub' | 'tracking' | false | undefined>()
+    expectTypeOf<CacheHealth['redis']['tracking']>().toEqualTypeOf<'off' | 'connected' | 'lost' | 'refused'>()
+  })
+
   test('an unset environment variable is an option', () => {
     expectTypeOf<{ name: string; redis: string | undefined }>().toExtend<CacheOptions>()
   })

@@ -1,58 +1,88 @@
 import type { Clock } from '../clock.ts'
 import type { RedisCommands } from '../redis/commands.ts'
-import { Subscriber } from '../redis/subscriber.ts'
-import { type ChannelState, heartbeatInterval, Liveness, lostAfter } from './liveness.ts'
+import { isClusterClient, Primaries } from '../redis/primaries.ts'
+import { Listener, type TrackingState } from './listener.ts'
+import { type ChannelState, heartbeatInterval } from './liveness.ts'
 import { heartbeat, type Message, parseMessage } from './messages.ts'
 
 export interface ChannelEvents {
   onMessage(message: Message): void
+  /** Keys of the cache were written, evicted or have expired in Redis, by whomever; null where all are gone. */
+  onTouched(names: readonly Buffer[] | null): void
   /** Messages may have been missed, or will be: nothing that is held locally can be believed any more. */
   onDoubt(reason: 'lost' | 'gap'): void
   /** The subscription was not granted; it is asked for again by and by. */
   onRefused(error: Error): void
+  /** CLIENT TRACKING was not granted; it is asked for again by and by. */
+  onTrackingRefused(error: Error): void
 }
 
-/** The pub/sub channel on which the processes of one cache tell each other what they wrote. */
+// In heartbeats. Until a primary that is new is found nothing is heard of what others write there.
+const looksForPrimaries = 5
+
+/**
+ * The pub/sub channel on which the processes of one cache tell each other what they wrote. Where asked to it has Redis
+ * tell what others write too: on the same connection, but on a cluster, where each node tells only of its own keys, on
+ * one to each primary.
+ */
 export class Channel {
   readonly name: string
   readonly #commands: RedisCommands
   readonly #events: ChannelEvents
   readonly #clock: Clock
   readonly #sender: string
-  readonly #liveness = new Liveness()
-  readonly #subscriber: Subscriber
+  readonly #listener: Listener
+  readonly #primaries: Primaries<Listener> | undefined
   #beat = 0
   #timer: unknown
   #lastTick = 0
-  #nextReconnect = 0
   #closed = false
 
-  constructor(commands: RedisCommands, cacheName: string, sender: string, clock: Clock, events: ChannelEvents) {
+  constructor(
+    commands: RedisCommands,
+    cacheName: string,
+    sender: string,
+    clock: Clock,
+    tracks: boolean,
+    events: ChannelEvents,
+  ) {
     this.name = channelName(cacheName)
     this.#commands = commands
     this.#sender = sender
     this.#clock = clock
     this.#events = events
-    this.#subscriber = new Subscriber(commands.topology, [this.name, this.#ownChannel], {
-      onMessage: (channel, text) => this.#onMessage(channel, text),
-      onSubscribed: () => {
-        if (this.#liveness.subscribed(this.#clock.now())) events.onDoubt('gap')
-      },
-      onClosed: () => this.#liveness.closed(),
-      onRefused: events.onRefused,
-    })
-    this.#nextReconnect = clock.now() + lostAfter
+    const prefix = tracks ? `${cacheName}:{` : undefined
+    const own = this.#ownChannel
+    const listening = { ...events, onMessage: (channel: string, text: string) => this.#onMessage(channel, text) }
+    const client = commands.topology.open('primary', 'subscriber')
+    if (tracks && isClusterClient(client)) {
+      // The heartbeats, which a cluster carries to all its nodes, prove each of them.
+      this.#primaries = new Primaries(client, (node) => new Listener(node, [own], prefix, clock, listening))
+      this.#listener = new Listener(client, [this.name, own], undefined, clock, listening)
+    } else this.#listener = new Listener(client, [this.name, own], prefix, clock, listening)
     this.#tick()
   }
 
   get state(): ChannelState {
-    return this.#liveness.state
+    return this.#listener.state
+  }
+
+  get tracking(): TrackingState {
+    if (this.#primaries === undefined) return this.#listener.tracking
+    const states = this.#primaries.opened.map(({ tracking }) => tracking)
+    if (states.includes('refused')) return 'refused'
+    return states.length > 0 && states.every((state) => state === 'connected') ? 'connected' : 'lost'
+  }
+
+  get connections(): number {
+    return 1 + (this.#primaries?.opened.length ?? 0)
   }
 
   close(): void {
     this.#closed = true
     this.#clock.clearTimeout(this.#timer)
-    this.#subscriber.close()
+    this.#listener.close()
+    this.#primaries?.close()
   }
 
   // Heartbeats go to a channel that only their sender hears, so that a fleet's cost is linear in its size.
@@ -66,8 +96,12 @@ export class Channel {
     // After a stall of our own event loop what was sent to us waits in the socket: judge at the next tick.
     const stalled = this.#lastTick !== 0 && now - this.#lastTick > heartbeatInterval * 2
     this.#lastTick = now
-    if (!stalled) this.#check(now)
+    if (!stalled) {
+      this.#listener.check(now)
+      for (const node of this.#primaries?.opened ?? []) node.check(now)
+    }
     this.#beat += 1
+    if (this.#beat % looksForPrimaries === 0) this.#primaries?.look()
     this.#commands.publish(this.#ownChannel, heartbeat(this.#sender, this.#beat)).catch((error: unknown) => {
       // A right that is wanting; an outage is told of elsewhere.
       if (error instanceof Error && error.name === 'ReplyError') this.#events.onRefused(error)
@@ -75,19 +109,7 @@ export class Channel {
     this.#timer = this.#clock.setTimeout(this.#tick, heartbeatInterval)
   }
 
-  #check(now: number): void {
-    if (this.#liveness.check(now)) {
-      this.#events.onDoubt('lost')
-      this.#nextReconnect = now
-    }
-    if (this.#liveness.state === 'connected' || now < this.#nextReconnect) return
-    // A connection whose peer vanished looks open for many minutes, and one whose subscription was refused is of no use.
-    this.#subscriber.reconnect()
-    this.#nextReconnect = now + lostAfter
-  }
-
   #onMessage(channel: string, text: string): void {
-    if (this.#liveness.heard(this.#clock.now())) this.#events.onDoubt('gap')
     if (channel !== this.name) return
     const message = parseMessage(text)
     if (message !== undefined) this.#events.onMessage(message)

@@ -4,7 +4,7 @@ import { type Fenced, Fences } from './fences.ts'
 function open() {
   const fences = new Fences<Fenced>()
   const openRead = (key = 'a') => {
-    const read = { voided: false }
+    const read = { voided: false, touched: false }
     fences.openRead(key, read)
     return read
   }
@@ -53,6 +53,19 @@ describe('a read', () => {
     const read = openRead()
     fences.closeWrite('a', ticket)
     expect(read.voided).toBe(true)
+  })
+
+  test.each([
+    ['its key is touched in Redis', (fences: Fences<Fenced>) => fences.touch('a')],
+    ['all keys are', (fences: Fences<Fenced>) => fences.touchAll()],
+  ])('is told, not voided, and not joined any more when %s', (_, happen) => {
+    const { fences, openRead } = open()
+    const read = openRead()
+    const ticket = fences.openWrite('b')
+    happen(fences)
+    expect(read).toEqual({ voided: false, touched: true })
+    expect(fences.findRead('a')).toBeUndefined()
+    expect(fences.closeWrite('b', ticket)).toBe(true)
   })
 
   test('that was voided does not close its successor', () => {
@@ -121,4 +134,12 @@ test('nothing is left of what has ended', () => {
   for (const [key, ticket] of tickets) fences.closeWrite(key, ticket)
   for (const [key, read] of reads) fences.closeRead(key, read)
   expect(fences).toMatchObject({ reads: 0, writes: 0 })
+})
+
+test('a write is told that its key was touched in Redis, and stays alone', () => {
+  const { fences } = open()
+  const ticket = fences.openWrite('a')
+  fences.touch('a')
+  expect(ticket.touched).toBe(true)
+  expect(fences.closeWrite('a', ticket)).toBe(true)
 })

@@ -3,10 +3,14 @@ import { TransientMap } from './transient-map.ts'
 /** A read under way. Once voided its value may be answered to those who already wait, but must not be kept. */
 export interface Fenced {
   voided: boolean
+  /** Something happened to the key in Redis meanwhile: what is kept of it is not answered before Redis was asked again. */
+  touched: boolean
 }
 
-/** Identity is all that a write in flight needs. */
-export type WriteTicket = object
+/** A write under way. Its identity tells whether it was alone. */
+export interface WriteTicket {
+  touched: boolean
+}
 
 /**
  * What this process has under way for each key of a namespace. A write, here or heard of, voids the reads that began
@@ -47,7 +51,7 @@ export class Fences<R extends Fenced> {
 
   openWrite(key: string): WriteTicket {
     this.#voidRead(key)
-    const ticket: WriteTicket = {}
+    const ticket: WriteTicket = { touched: false }
     this.#writes.set(key, ticket)
     this.#writing += 1
     return ticket
@@ -66,6 +70,23 @@ export class Fences<R extends Fenced> {
   voidKey(key: string): void {
     this.#voidRead(key)
     this.#writes.delete(key)
+  }
+
+  /** The key was written in Redis, by whomever, or is gone from it. Whoever comes now shall not join the read under way. */
+  touch(key: string): void {
+    const read = this.#reads.get(key)
+    if (read !== undefined) {
+      read.touched = true
+      this.#reads.delete(key)
+    }
+    const write = this.#writes.get(key)
+    if (write !== undefined) write.touched = true
+  }
+
+  touchAll(): void {
+    for (const read of this.#reads.values()) read.touched = true
+    this.#reads.clear()
+    for (const write of this.#writes.values()) write.touched = true
   }
 
   /** Writes of other processes may have been missed. */

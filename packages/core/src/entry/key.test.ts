@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { InvalidArgumentError } from '../errors.ts'
-import { assertKey, createKeySpace, escapeKey } from './key.ts'
+import { assertKey, createGroupedKeySpace, createKeySpace, escapeKey, parseValueName } from './key.ts'
 
 // Arbitrary UTF-16, with what is awkward in a hash tag or in UTF-8 drawn often.
 const awkward = fc.constantFrom(
@@ -129,5 +129,38 @@ describe('createKeySpace', () => {
       }),
       { numRuns: 1_000 },
     )
+  })
+})
+
+describe('parseValueName', () => {
+  test('finds the namespace and the key in every name of a value', () => {
+    fc.assert(
+      fc.property(anyKey, fc.constantFrom(0, 7), (key, version) => {
+        const id = version === 0 ? 'product' : 'product@7'
+        const keys = createKeySpace('shop', 'product', version)
+        const grouped = createGroupedKeySpace('shop', 'product', version, 16)
+        expect(parseValueName('shop', keys.value(key))).toEqual({ id, key })
+        expect(parseValueName('shop', grouped.value(key))).toEqual({ id, key })
+        for (const { value, lease } of [keys.update(key), keys.leader, { value: '', lease: keys.lease(key) }]) {
+          expect(parseValueName('shop', value)).toBeUndefined()
+          expect(parseValueName('shop', lease)).toBeUndefined()
+        }
+        expect(parseValueName('shop', grouped.lease(key))).toBeUndefined()
+        for (const name of Object.values(grouped.groupOf(key))) expect(parseValueName('shop', name)).toBeUndefined()
+        expect(parseValueName('shopping', keys.value(key))).toBeUndefined()
+      }),
+    )
+  })
+
+  test.each([
+    '',
+    'shop:{',
+    'shop:{}:v',
+    'shop:{product}:v',
+    'shop:{product:a}v',
+    'shop:{product:a:v',
+    'shop:{a:b}:c:v',
+  ])('finds nothing in %j', (name) => {
+    expect(parseValueName('shop', name)).toBeUndefined()
   })
 })

@@ -15,6 +15,13 @@ export function escapeKey(key: string): string {
   })
 }
 
+function unescapeKey(escaped: string): string {
+  if (!escaped.includes('%')) return escaped
+  return escaped.replace(/%(?:u([\dA-F]{4})|([\dA-F]{2}))/g, (_, surrogate: string | undefined, sign: string) =>
+    String.fromCharCode(Number.parseInt(surrogate ?? sign, 16)),
+  )
+}
+
 /** @throws InvalidArgumentError for anything but a string of 1 to 1,024 characters. */
 export function assertKey(key: unknown): asserts key is string {
   if (typeof key !== 'string' || key.length === 0 || key.length > longestKey) {
@@ -107,6 +114,27 @@ export function createGroupedKeySpace(
     lease: (key) => nameIn(groupOf(key), key, schemaVersion, 'l'),
     valueIn: (group, key, version) => nameIn(group, key, version, 'v'),
     leaseIn: (group, key, version) => nameIn(group, key, version, 'l'),
+  }
+}
+
+/** What the name of a value tells: the namespace as messages name it, and the key. Undefined for every other name. */
+export function parseValueName(cache: string, name: string): { readonly id: string; readonly key: string } | undefined {
+  const head = `${cache}:{`
+  const end = name.indexOf('}:', head.length)
+  if (!name.startsWith(head) || !name.endsWith(':v') || end < 0) return undefined
+  const tag = name.slice(head.length, end)
+  const colon = tag.indexOf(':')
+  if (colon < 0) return undefined
+  if (end + 3 === name.length) return { id: tag.slice(0, colon), key: unescapeKey(tag.slice(colon + 1)) }
+  // Of a write-behind namespace, whose hash tag names the group.
+  const rest = name.slice(end + 2, -2)
+  const at = rest.indexOf(':')
+  if (at < 0) return undefined
+  const namespace = tag.slice(0, colon)
+  const schemaVersion = rest.slice(0, at)
+  return {
+    id: schemaVersion === '0' ? namespace : `${namespace}@${schemaVersion}`,
+    key: unescapeKey(rest.slice(at + 1)),
   }
 }
 

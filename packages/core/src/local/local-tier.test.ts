@@ -53,6 +53,38 @@ describe('a local entry', () => {
     expect(local.hit('a')).toBe(local.hit('a'))
   })
 
+  test('that is marked is no hit, and stays as it was, until it is replaced', async () => {
+    const { local } = open()
+    for (const key of ['a', 'b']) local.set(key, 'value', times())
+    for (let time = 0; time < 2; time++) local.mark('a')
+    local.mark('never put')
+    expect(local.hit('a')).toBeUndefined()
+    expect(await local.hit('b')).toBe('value')
+    const kept = local.peek('a')
+    expect(kept).toMatchObject({ value: 'value', freshUntil: 300, expiresAt: 400 })
+    expect(kept && [local.isMarked(kept), local.trusts(kept)]).toEqual([true, true])
+    expect(local.marked).toBe(1)
+    local.set('a', 'new', times())
+    expect(await local.hit('a')).toBe('new')
+  })
+
+  test('is marked with all others, and what comes later is not', async () => {
+    const { local } = open()
+    for (const key of ['a', 'b']) local.set(key, 'old', times())
+    local.markAll()
+    local.set('c', 'later', times())
+    for (const key of ['a', 'b', 'a']) {
+      expect(local.hit(key)).toBeUndefined()
+      const kept = local.peek(key)
+      expect(kept && local.isMarked(kept)).toBe(true)
+    }
+    expect(await local.hit('c')).toBe('later')
+    expect(local.marked).toBe(2)
+    local.reconsider()
+    expect(local.hit('c')).toBeUndefined()
+    expect(local.peek('c')?.localUntil).toBe(200)
+  })
+
   test('is replaced whole', async () => {
     const { local } = open()
     local.set('a', 'old', times())

@@ -16,6 +16,8 @@ export interface LocalTimes extends Times {
 }
 
 export interface LocalEntry<V> extends LocalTimes {
+  quietUntil: number
+  localUntil: number
   readonly value: V | undefined
   /** Settled once and handed to every hit: a hit allocates nothing. */
   promise: Promise<V | undefined> | undefined
@@ -47,6 +49,9 @@ const standingBytes = (standing: Standing) => 56 + 8 * standing.slots.length
 // A replaced entry is old garbage, which V8 leaves lying about until the heap has grown several times over: where entries
 // turn over fast, resident memory was measured at over twice what is live. The bound is meant for resident memory.
 const garbageFactor = 2.5
+
+// The local end of an entry that was marked: over, whatever the time.
+const marked = Number.NEGATIVE_INFINITY
 
 /** One value must not empty the tier. */
 const largestShare = 8
@@ -122,6 +127,7 @@ export class LocalNamespace<V> {
   #duel: RetentionDuel | undefined
   #epoch = 0
   #doubts = 0
+  #markedBefore = 0
   #untilNoted = 1
   #closed = false
   hits = 0
@@ -129,6 +135,8 @@ export class LocalNamespace<V> {
   /** Entries that were dropped because another process wrote their key, and those that writes may have been missed for. */
   invalidated = 0
   doubted = 0
+  /** Entries that Redis is to be asked about, because it told that something happened to them there. */
+  marked = 0
 
   constructor(
     tier: LocalTier,
@@ -186,6 +194,7 @@ export class LocalNamespace<V> {
       this.delete(key)
       return undefined
     }
+    if (entry.epoch < this.#markedBefore) entry.quietUntil = entry.localUntil = marked
     // Looked at once an epoch: from now on it is a hit again.
     if (this.trusts(entry)) entry.epoch = this.#epoch
     return entry
@@ -193,6 +202,11 @@ export class LocalNamespace<V> {
 
   trusts(entry: LocalEntry<V>): boolean {
     return entry.doubts === this.#doubts
+  }
+
+  /** Whether Redis must be asked before it is answered. */
+  isMarked(entry: LocalEntry<V>): boolean {
+    return entry.localUntil === marked
   }
 
   /**
@@ -242,6 +256,24 @@ export class LocalNamespace<V> {
   /** Another process wrote the key. */
   invalidate(key: string): void {
     if (this.delete(key)) this.invalidated += 1
+  }
+
+  /**
+   * Something happened to the key in Redis: a write, an eviction, the end of its time. The entry stays, and a hit costs no
+   * comparison more: its local time is over.
+   */
+  mark(key: string): void {
+    const entry = this.#entries.peek(key)
+    if (entry === undefined || entry.localUntil === marked) return
+    entry.quietUntil = entry.localUntil = marked
+    this.marked += 1
+  }
+
+  /** Marks every entry, each when it is next asked for. */
+  markAll(): void {
+    this.#epoch += 1
+    this.#markedBefore = this.#epoch
+    this.marked += this.#entries.size
   }
 
   /** Some entries may not stand any more: each is looked at before it is answered again. */

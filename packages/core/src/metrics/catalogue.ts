@@ -59,7 +59,7 @@ export const troubleClasses = membersOf<TroubleClass>({
 export const earlyEnds = ['eviction', 'restart', 'flush', 'unknown'] as const
 export const sessionLoads = ['found', 'absent', 'unreachable', 'shadow', 'loss'] as const
 export const sessionSaves = ['created', 'replaced', 'unchanged', 'gone', 'refused', 'too_large', 'too_many'] as const
-export const invalidationCauses = ['written-elsewhere', 'doubt'] as const
+export const invalidationCauses = ['written-elsewhere', 'doubt', 'touched-in-redis'] as const
 export const behindQueues = ['waiting', 'parked'] as const
 export const behindOutcomes = ['appended', 'direct', 'refused', 'saved', 'taken_over', 'parked'] as const
 export const lookOutcomes = ['ok', 'denied', 'failed'] as const
@@ -192,6 +192,7 @@ const ofTargets = [
     values: { state: connectionStates },
   }),
   counter('plimsoll_reconnects_total', 'Connections that came back after they had been lost', target),
+  counter('plimsoll_tracking_notifications_total', 'Values that Redis told of as written, evicted or expired', target),
   gauge('plimsoll_inflight_commands', 'Commands that Redis has not answered yet', target, sum),
   counter('plimsoll_health_polls_total', 'Looks at the health of Redis by their outcome', [...target, 'outcome'], {
     values: { outcome: lookOutcomes },

@@ -15,7 +15,12 @@ export function namespaceStatistics(told: Partial<NamespaceStatistics> = {}): Na
     getSeconds: getSeconds.snapshot(),
     loadSeconds: loadSeconds.snapshot(),
     payloadBytes: payloadBytes.snapshot(),
-    local: { entries: 0, bytes: 0, evictions: 0, invalidations: { 'written-elsewhere': 0, doubt: 0 } },
+    local: {
+      entries: 0,
+      bytes: 0,
+      evictions: 0,
+      invalidations: { 'written-elsewhere': 0, doubt: 0, 'touched-in-redis': 0 },
+    },
     earlyExpirations: { eviction: 0, restart: 0, flush: 0, unknown: 0 },
     warming: createAheadCounts(),
     refreshing: { ...createRefreshCounts(), leads: false },
@@ -48,6 +53,7 @@ export function targetStatistics(told: Partial<TargetStatistics> = {}): TargetSt
     inFlight: 0,
     refusedWrites: 0,
     withheldWrites: 0,
+    notifications: 0,
     looks: { ok: 0, denied: 0, failed: 0 },
     lookSeconds: new HistogramCounter([0.01, 0.1]).snapshot(),
     restarts: { kept: 0, lost: 0 },
@@ -102,7 +108,10 @@ export function measuredCache({ name = 'shop', namespaces, health, target }: Tol
     health: () => ({
       mode: 'normal',
       reasons: [],
-      redis: { status: 'ready', connections: 1, maxConnections: 5, channel: 'connected', pendingInvalidations: 0 },
+      redis: {
+        ...{ status: 'ready', connections: 1, maxConnections: 5, pendingInvalidations: 0 },
+        ...{ channel: 'connected', tracking: 'off' },
+      },
       local: undefined,
       breakers: { read: 'closed', write: 'closed', source: 'closed' },
       source: { running: 0, waiting: 0, concurrency: 64 },

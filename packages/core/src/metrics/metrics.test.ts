@@ -36,7 +36,7 @@ describe('a cache at rest', () => {
     expect(await zeros('plimsoll_server_restarts_total')).toHaveLength(2)
     expect(await zeros('plimsoll_health_polls_total')).toHaveLength(3)
     expect(await zeros('plimsoll_early_expirations_total')).toHaveLength(4)
-    expect(await zeros('plimsoll_local_invalidations_total')).toHaveLength(2)
+    expect(await zeros('plimsoll_local_invalidations_total')).toHaveLength(3)
     expect(await zeros('plimsoll_metrics_failures_total')).toHaveLength(1)
   })
 

@@ -41,6 +41,7 @@ export function addTargetCounts(sheet: Sheet, labels: Labels, statistics: Target
     sheet.add('plimsoll_degraded_seconds_total', { ...labels, mode }, statistics.secondsInMode[mode] ?? 0)
   }
   sheet.add('plimsoll_reconnects_total', labels, statistics.reconnects)
+  sheet.add('plimsoll_tracking_notifications_total', labels, statistics.notifications)
   sheet.add('plimsoll_inflight_commands', labels, statistics.inFlight)
   for (const outcome of lookOutcomes) {
     sheet.add('plimsoll_health_polls_total', { ...labels, outcome }, statistics.looks[outcome])

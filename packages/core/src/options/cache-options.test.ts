@@ -69,7 +69,7 @@ const wrong: readonly (readonly [path: string, options: Record<string, unknown>,
   ['source', { source: 5 }, /\{ concurrency, queue \}/],
   ['source.concurrency', { source: { concurrency: 0 } }, /whole number from 1 to 10000/],
   ['source.queue', { source: { queue: Number.POSITIVE_INFINITY } }, /whole number from 0 to 1000000/],
-  ['invalidation', { invalidation: true }, /"pubsub" or false/],
+  ['invalidation', { invalidation: true }, /"pubsub", "tracking" or false/],
   ['logger', { logger: { info() {} } }, /debug, info, warn and error/],
   ['clock', { clock: Date }, /now, setTimeout, clearTimeout/],
   ['random', { random: 0.5 }, /Math\.random/],
@@ -198,6 +198,16 @@ describe('parseCacheOptions', () => {
       policy: { ttl: 60_000, lease: { ttl: 1_000, wait: 3_000 } },
     })
     expect(parseCacheOptions({ name: 'shop', local: false }).local).toBe(false)
+  })
+
+  test('takes tracking, which has a connection more to each node of a cluster', () => {
+    const cluster = { cluster: ['redis://a:7000'] }
+    const few = { name: 'shop', invalidation: 'tracking', maxConnections: 2 } as const
+    expect(parseCacheOptions({ ...few, redis: 'redis://a' }).invalidation).toBe('tracking')
+    expect(parseCacheOptions({ ...few, redis: cluster, maxConnections: 3 }).maxConnections).toBe(3)
+    expect(() => parseCacheOptions({ ...few, redis: cluster })).toThrow(
+      'expected at least 3 with tracking on a cluster',
+    )
   })
 
   test.each([

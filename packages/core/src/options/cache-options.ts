@@ -7,7 +7,7 @@ import { defaultLocalBytes } from './memory-limit.ts'
 import { toOptionIssues } from './option-issues.ts'
 import { cascade, duration, orFalse, type Policy, type PolicyOptions, policyShape, size, whole } from './policy.ts'
 import { type PressureOptions, type PressureSettings, pressureSchema, pressureSettings } from './pressure-options.ts'
-import { type RedisOption, redisOptionSchema } from './redis-options.ts'
+import { isCluster, type RedisOption, redisOptionSchema } from './redis-options.ts'
 import type { Size } from './size.ts'
 
 /** The bulkhead round a source. */
@@ -47,8 +47,12 @@ export interface CacheOptions extends PolicyOptions {
   memoryLimit?: Size | undefined
   /** When Redis counts as too full; `false` leaves its memory unwatched, and only a refused write is noticed. */
   pressure?: PressureOptions | false | undefined
-  /** How other processes hear of writes. With `false` they may serve the older value for `local.ttl`. Default `pubsub`. */
-  invalidation?: 'pubsub' | false | undefined
+  /**
+   * How other processes hear of writes. With `tracking` they hear of writers that do not use this SDK too, from Redis
+   * itself, which needs the right to CLIENT TRACKING. With `false` they may serve the older value for `local.ttl`.
+   * Default `pubsub`.
+   */
+  invalidation?: 'pubsub' | 'tracking' | false | undefined
   /** pino's shape. Nothing is logged without it. */
   logger?: Logger | undefined
   clock?: Clock | undefined
@@ -66,7 +70,7 @@ export interface CacheSettings {
   readonly source: { readonly concurrency: number; readonly queue: number }
   readonly memoryLimit: number | undefined
   readonly pressure: PressureSettings | false
-  readonly invalidation: 'pubsub' | false
+  readonly invalidation: 'pubsub' | 'tracking' | false
   readonly logger: Logger
   readonly clock: Clock
   readonly random: Random
@@ -107,7 +111,9 @@ const schema = z.strictObject({
   source: sourceSchema.optional(),
   memoryLimit: memoryLimitSchema,
   pressure: pressureSchema.optional(),
-  invalidation: z.union([z.literal('pubsub'), z.literal(false)], { error: 'expected "pubsub" or false' }).optional(),
+  invalidation: z
+    .union([z.literal(['pubsub', 'tracking']), z.literal(false)], { error: 'expected "pubsub", "tracking" or false' })
+    .optional(),
   logger: z
     .custom<Logger>((value) => hasMethods(value, 'debug', 'info', 'warn', 'error'), {
       error: 'expected an object with debug, info, warn and error, such as a pino logger',
@@ -151,11 +157,14 @@ export function parseCacheOptions(options: CacheOptions): CacheSettings {
 const hasReader = (redis: unknown) =>
   typeof redis === 'object' && redis !== null && 'reader' in redis && redis.reader !== undefined
 
-/** Primary, reader and subscriber need one each. Looked for beside the schema, so that it is listed with all else. */
+/** Each has one of its own. Looked for beside the schema, so that it is listed with all else. */
 function tooFewConnections(options: CacheOptions | null | undefined): OptionIssue[] {
-  const { redis, maxConnections } = options ?? {}
-  if (!hasReader(redis) || typeof maxConnections !== 'number' || maxConnections >= 3) return []
-  return [{ path: 'maxConnections', expected: 'expected at least 3 with a reader: primary, reader and subscriber' }]
+  const { redis, maxConnections, invalidation } = options ?? {}
+  if (typeof maxConnections !== 'number' || maxConnections >= 3) return []
+  const path = 'maxConnections'
+  if (hasReader(redis)) return [{ path, expected: 'expected at least 3 with a reader: primary, reader and subscriber' }]
+  if (invalidation !== 'tracking' || !isCluster(redis)) return []
+  return [{ path, expected: 'expected at least 3 with tracking on a cluster: data, subscriber and tracking' }]
 }
 
 function localSettings(given: {

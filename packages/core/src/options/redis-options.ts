@@ -37,6 +37,12 @@ export interface RedisInstance {
 
 export type RedisOption = string | RedisOptions | RedisInstance
 
+/** Whether an option, right or wrong, means a Redis Cluster. */
+export function isCluster(option: unknown): boolean {
+  if (typeof option !== 'object' || option === null) return false
+  return isRedisInstance(option) ? 'nodes' in option && typeof option.nodes === 'function' : 'cluster' in option
+}
+
 export function isRedisInstance(value: unknown): value is RedisInstance {
   return typeof value === 'object' && value !== null && typeof (value as RedisInstance).duplicate === 'function'
 }

@@ -83,7 +83,7 @@ export class CacheAside<V> implements KeyReadOwner<V> {
 
   #answersLocally(kept: LocalEntry<V>, key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): boolean {
     const { local, clock, counters, settings } = this.#parts
-    if (!local?.trusts(kept)) return false
+    if (!local?.trusts(kept) || local.isMarked(kept)) return false
     const now = clock.now()
     if (now < kept.localUntil) {
       counters.localHits += 1

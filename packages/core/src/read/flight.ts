@@ -4,6 +4,7 @@ import type { Fenced } from '../coherence/fences.ts'
 export class Flight<V> implements Fenced {
   /** Set from outside when the key is written meanwhile. */
   voided = false
+  touched = false
   /** Somebody waits; a refresh in the background that nobody waits for gives up sooner. */
   wanted: boolean
   #promise!: Promise<V | undefined>

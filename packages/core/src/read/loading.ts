@@ -148,7 +148,7 @@ export class Loading<V> {
     right: StoringRight,
     mark: number,
   ): Promise<void> {
-    const { counters, remote, clock, random, keeper, fences, settings } = this.#parts
+    const { counters, remote, clock, random, fences, settings } = this.#parts
     const staleness = stalenessOf(settings, value, policy)
     const kept = Math.max(staleness.staleIfError, staleness.kept ?? 0)
     const life = { ...policy, staleWhileRevalidate: staleness.staleWhileRevalidate, staleIfError: kept }
@@ -157,9 +157,10 @@ export class Loading<V> {
     const standing = found === 'unknown' ? undefined : found
     const lasts = !context.skipped && found !== 'unknown' && times.expiresAt > times.storedAt
     const storable = lasts && right !== 'none' && remote !== undefined && this.#mayStore(flight, key, right)
-    if (lasts && !flight.voided) keeper.keep(key, value, times, policy, storable, standing)
+    const keep = (outcome: 'stored' | SkipReason) => this.#keep(flight, key, value, times, policy, standing, outcome)
+    if (lasts) keep(storable ? 'stored' : right === 'none' ? hindrance : 'unreachable')
     // What is kept nowhere is the answer to those who asked before it, and to nobody after.
-    else if (!lasts) fences.closeRead(key, flight)
+    else fences.closeRead(key, flight)
     flight.answer(value)
     let outcome: 'stored' | SkipReason = right === 'none' ? hindrance : 'contended'
     try {
@@ -170,13 +171,33 @@ export class Loading<V> {
       // The caller has the value; Redis will be asked again when the next one wants it. A lease must end all the same.
       if (typeof right === 'object') right.release().catch(() => {})
     }
-    // What Redis did not take after all must serve for its whole time.
-    if (storable && outcome !== 'stored' && !flight.voided) keeper.keep(key, value, times, policy, false, standing)
+    if (storable && outcome !== 'stored') keep(outcome)
     if (errand !== undefined) errand.outcome = remote === undefined || outcome === 'stored' ? 'loaded' : 'unstored'
     if (remote === undefined) return
     if (outcome === 'stored') counters.stores += 1
     else if (lasts) countSkip(counters, outcome)
     else counters.storesSkipped += 1
+  }
+
+  /** Keeps a value in this process, by what became of it on its way to Redis. */
+  #keep(
+    flight: Flight<V>,
+    key: string,
+    value: V | undefined,
+    times: Times,
+    policy: Policy,
+    standing: Standing | undefined,
+    outcome: 'stored' | SkipReason,
+  ): void {
+    if (flight.voided) return
+    const { keeper, local, remote } = this.#parts
+    const tracks = remote?.tracks ?? false
+    // What Redis did not take must serve for its whole time. But nobody tells of the end of what it does not hold: where
+    // others write too, and Redis was only late, it is asked again by and by.
+    const isPassing = outcome === 'unreachable' || outcome === 'degraded'
+    keeper.keep(key, value, times, policy, outcome === 'stored' || (tracks && isPassing), standing)
+    // Somebody else was at work on the key, and may have been no process of ours.
+    if (flight.touched || (tracks && outcome === 'contended')) local?.mark(key)
   }
 
   /** By what the value stands, where anything but its key can drop it; `unknown` where its tags cannot be told. */

@@ -22,6 +22,8 @@ export interface ReadRemote extends LeaseContext {
   trusts(key: string): boolean
   /** Where hot keys have copies. */
   readonly copies: Copies | undefined
+  /** Whether writes of others than the SDK are to be noticed. */
+  readonly tracks: boolean
 }
 
 /** The parts of one namespace that reading works with. */

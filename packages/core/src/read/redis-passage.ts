@@ -58,6 +58,8 @@ export class RedisPassage<V> {
     const until = clock.now() + this.#longestWait(read)
     let look = firstLook
     let reserve = this.#reserveOf(kept)
+    // Redis was asked, and does not hold it any more: of a marked entry that was its end.
+    if (look.kind !== 'entry' && this.#isMarked(kept) && reserve !== undefined) this.#answerStale(read, reserve)
     // What is loaded before it is known by what it stands could not be stored.
     if (read.ready === false && this.#putsOff(read, 'late')) return 'answered'
     while (look.kind !== 'trouble') {
@@ -116,8 +118,13 @@ export class RedisPassage<V> {
   /** A local entry that is not believed any more is old from now on, however young it is. */
   #reserveOf(kept: LocalEntry<V> | undefined): Reserve<V> | undefined {
     const { local, clock } = this.#parts
-    if (kept === undefined || local?.trusts(kept)) return kept
+    if (kept === undefined || (local?.trusts(kept) && !local.isMarked(kept))) return kept
     return { ...kept, freshUntil: Math.min(kept.freshUntil, clock.now()) }
+  }
+
+  #isMarked(kept: LocalEntry<V> | undefined): boolean {
+    const { local } = this.#parts
+    return kept !== undefined && (local?.isMarked(kept) ?? false) && (local?.trusts(kept) ?? false)
   }
 
   async #toLook(decoded: Entry<V> | Unreadable | Promise<Entry<V> | Unreadable>, bytes: Buffer): Promise<Look<V>> {
@@ -168,6 +175,7 @@ export class RedisPassage<V> {
     if (local !== undefined && isCurrent && !flight.voided) {
       keeper.keep(key, entry.value, entry, policy, true, generations?.standingOf(bytes, entry.stampsAt))
     }
+    if (flight.touched) local?.mark(key)
     flight.answer(entry.value)
     return true
   }
@@ -188,7 +196,8 @@ export class RedisPassage<V> {
   /** Redis cannot be asked: an entry whose local time is over but whose own is not is still the best answer. */
   #answerKept({ flight, kept }: KeyRead<V>): boolean {
     const { local, clock, counters } = this.#parts
-    if (!flight.wanted || kept === undefined || !local?.trusts(kept) || clock.now() >= kept.freshUntil) return false
+    if (!flight.wanted || kept === undefined || !local?.trusts(kept) || local.isMarked(kept)) return false
+    if (clock.now() >= kept.freshUntil) return false
     counters.localHits += 1
     flight.answer(handOut(kept))
     return true

@@ -1,28 +1,41 @@
-import type { Client, Topology } from './topology.ts'
+import type { Client } from './topology.ts'
 
 export interface SubscriberEvents {
   onMessage(channel: string, message: string): void
-  /** The subscription is in force (again): whatever was published before now may have been missed. */
-  onSubscribed(): void
+  /** Keys under the prefix were written, evicted or have expired, by whomever; null where all are gone. */
+  onTouched(names: readonly Buffer[] | null): void
+  /** The subscription is in force (again), with tracking or without: whatever was told before now may have been missed. */
+  onSubscribed(tracks: boolean): void
   onClosed(): void
   /** The subscription was not granted. */
   onRefused(error: Error): void
+  /** Redis will not tell what happens to keys; the subscription goes on without. */
+  onTrackingRefused(error: Error): void
 }
+
+// Where Redis publishes to connections of RESP2 what it tracks for them.
+const invalidations = '__redis__:invalidate'
 
 /** A connection of its own that hears the channels, and subscribes again by itself after every loss. */
 export class Subscriber {
   readonly #client: Client
   readonly #channels: readonly string[]
+  readonly #prefix: string | undefined
   readonly #events: SubscriberEvents
 
-  constructor(topology: Topology, channels: readonly string[], events: SubscriberEvents) {
+  /** `prefix`: of the keys that Redis shall tell of, on this same connection: there is no other whose loss must be noticed. */
+  constructor(client: Client, channels: readonly string[], prefix: string | undefined, events: SubscriberEvents) {
     this.#channels = channels
+    this.#prefix = prefix
     this.#events = events
-    this.#client = topology.open('primary', 'subscriber')
+    this.#client = client
     this.#client.on('error', () => {})
-    this.#client.on('ready', () => this.#subscribe())
+    this.#client.on('ready', () => void this.#subscribe())
     this.#client.on('close', () => events.onClosed())
-    this.#client.on('message', events.onMessage)
+    // Not `message`, which would make one string of all keys.
+    this.#client.on('messageBuffer', (channel: Buffer, message: unknown) =>
+      this.#onMessage(channel.toString(), message),
+    )
     this.#client.connect().catch(() => {})
   }
 
@@ -35,10 +48,32 @@ export class Subscriber {
     this.#client.disconnect()
   }
 
-  #subscribe(): void {
-    this.#client.subscribe(...this.#channels).then(
-      () => this.#events.onSubscribed(),
-      (error: unknown) => this.#events.onRefused(error instanceof Error ? error : new Error(String(error))),
-    )
+  #onMessage(channel: string, message: unknown): void {
+    if (Buffer.isBuffer(message)) this.#events.onMessage(channel, message.toString())
+    else if (channel === invalidations) this.#events.onTouched(Array.isArray(message) ? message : null)
+  }
+
+  async #subscribe(): Promise<void> {
+    try {
+      const tracks = this.#prefix !== undefined && (await this.#track(this.#prefix))
+      await this.#client.subscribe(...this.#channels)
+      this.#events.onSubscribed(tracks)
+    } catch (error) {
+      this.#events.onRefused(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  /** BCAST: Redis keeps no list of what this process has read, and what any data connection reads is covered. */
+  async #track(prefix: string): Promise<boolean> {
+    try {
+      const id = await this.#client.call('CLIENT', 'ID')
+      await this.#client.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', 'PREFIX', prefix)
+      await this.#client.subscribe(invalidations)
+      return true
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'ReplyError') throw error
+      this.#events.onTrackingRefused(error)
+      return false
+    }
   }
 }

@@ -43,14 +43,18 @@ function safeSettings(settings: ConnectionSettings, purpose: ConnectionPurpose):
     disconnectTimeout: 100,
     keepAlive: 10_000,
     noDelay: true,
-    retryStrategy: (attempt: number) =>
-      Math.min(2_000, 25 * 2 ** Math.min(attempt - 1, 7)) * (0.75 + Math.random() / 2),
+    retryStrategy,
     reconnectOnError: afterFailover(),
     // RESP3 gains nothing here, and one protocol means one shape of reply.
     protocol: 2,
     connectionName: `plimsoll:${settings.cacheName}:${purpose}`,
     disableClientInfo: true,
   }
+}
+
+/** How long until the next attempt to connect. */
+export function retryStrategy(attempt: number): number {
+  return Math.min(2_000, 25 * 2 ** Math.min(attempt - 1, 7)) * (0.75 + Math.random() / 2)
 }
 
 const failoverPause = 5_000

@@ -22,12 +22,19 @@ export class FakeRedis {
   expired = 0
   readonly #clock: Clock
   readonly #onPublish: (channel: string, message: string) => void
+  readonly #onTouched: (key: string) => void
   readonly #stored = new Map<string, Stored>()
   #lastTime = 0
 
-  constructor(clock: Clock, onPublish: (channel: string, message: string) => void) {
+  /** `onTouched`: a key was written, evicted or has expired, as CLIENT TRACKING tells. */
+  constructor(
+    clock: Clock,
+    onPublish: (channel: string, message: string) => void,
+    onTouched: (key: string) => void = () => {},
+  ) {
     this.#clock = clock
     this.#onPublish = onPublish
+    this.#onTouched = onTouched
   }
 
   /** Microseconds since the epoch; no two calls find the same, as no two commands do. */
@@ -47,9 +54,9 @@ export class FakeRedis {
     return found.expiresAt === undefined ? -1 : found.expiresAt - this.#clock.now()
   }
 
-  /** Forgets a key, as an eviction does, or somebody's hand. */
-  evict(key: string): void {
-    this.#stored.delete(key)
+  /** Forgets keys, as an eviction does, or somebody's hand. */
+  evict(...keys: string[]): void {
+    for (const key of keys) this.#delete(key)
   }
 
   set(key: string, bytes: Buffer | string, ttl?: number): void {
@@ -61,11 +68,14 @@ export class FakeRedis {
   write(key: string, bytes: Buffer | string, ttl: number | undefined): void {
     const expiresAt = ttl === undefined ? undefined : this.#clock.now() + ttl
     this.#stored.set(key, { bytes: Buffer.from(bytes), expiresAt })
+    this.#onTouched(key)
   }
 
   expireAt(key: string, moment: number): void {
     const found = this.#find(key)
-    if (found !== undefined) this.#stored.set(key, { ...found, expiresAt: moment })
+    if (found === undefined) return
+    this.#stored.set(key, { ...found, expiresAt: moment })
+    this.#onTouched(key)
   }
 
   /** What a full Redis answers to the first write of a script. */
@@ -122,7 +132,7 @@ export class FakeRedis {
     const held = this.get(keys.lease)
     if (held === null || !isOf(held, token)) return false
     if (!this.full) this.write(keys.value, entry, ttl)
-    this.#stored.delete(keys.lease)
+    this.#delete(keys.lease)
     if (isAwaited(held)) this.#onPublish(channel, wakeMessage)
     this.refuseIfFull()
     return true
@@ -147,7 +157,7 @@ export class FakeRedis {
     const order = orderOf(version, entry, this.get(keys.value))
     const stores = order === 1 || ((holds || fill) && order !== -1)
     if (stores && !this.full) this.write(keys.value, entry, ttl)
-    if (holds) this.#stored.delete(keys.lease)
+    if (holds) this.#delete(keys.lease)
     if (holds && isAwaited(held)) this.#onPublish(channel, wakeMessage)
     if (stores) this.refuseIfFull()
     return stores
@@ -156,7 +166,7 @@ export class FakeRedis {
   releaseLease(keys: EntryKeys, token: string, channel: string, wakeMessage: string): boolean {
     const held = this.get(keys.lease)
     if (held === null || !isOf(held, token)) return false
-    this.#stored.delete(keys.lease)
+    this.#delete(keys.lease)
     if (isAwaited(held)) this.#onPublish(channel, wakeMessage)
     return true
   }
@@ -182,8 +192,8 @@ export class FakeRedis {
     const stores = isLast || order === 1
     const outcome = order === -1 ? 'superseded' : !stores ? 'unlinked' : this.full ? 'refused' : 'stored'
     if (outcome === 'stored') this.write(keys.value, entry, ttl)
-    else if (outcome !== 'superseded' && !alone) this.#stored.delete(keys.value)
-    if (isLast || !alone) this.#stored.delete(keys.lease)
+    else if (outcome !== 'superseded' && !alone) this.#delete(keys.value)
+    if (isLast || !alone) this.#delete(keys.lease)
     if (message !== '') this.#onPublish(channel, message)
     return outcome
   }
@@ -194,8 +204,8 @@ export class FakeRedis {
 
   invalidateMany(entries: readonly EntryKeys[], channel: string, messages: readonly string[]): void {
     for (const { value, lease } of entries) {
-      this.#stored.delete(value)
-      this.#stored.delete(lease)
+      this.#delete(value)
+      this.#delete(lease)
     }
     for (const message of messages) this.#onPublish(channel, message)
   }
@@ -238,13 +248,18 @@ export class FakeRedis {
   #find(key: string): Stored | undefined {
     const found = this.#stored.get(key)
     if (found?.expiresAt === undefined || this.#clock.now() < found.expiresAt) return found
-    this.#stored.delete(key)
+    this.#delete(key)
     this.expired += 1
     return undefined
   }
 
+  #delete(key: string): void {
+    if (this.#stored.delete(key)) this.#onTouched(key)
+  }
+
   #replace(key: string, bytes: Buffer): void {
     this.#stored.set(key, { bytes, expiresAt: this.#find(key)?.expiresAt })
+    this.#onTouched(key)
   }
 }
 

@@ -66,6 +66,8 @@ export class SimulatedCommands implements Face {
   losesStores = false
   readonly #world: World
   readonly #name: string
+  /** No call ever runs out of time. */
+  readonly #inTime: boolean
   readonly #lost: Lane[] = []
   readonly topology: { readonly kind: 'standalone' | 'cluster' }
   #connection = new SimulatedConnection()
@@ -74,15 +76,16 @@ export class SimulatedCommands implements Face {
   /** Commands that ended without a reply, whether or not Redis has executed them. */
   unanswered = 0
 
-  constructor(world: World, name: string, kind: 'standalone' | 'cluster') {
+  constructor(world: World, name: string, kind: 'standalone' | 'cluster', inTime: boolean) {
     this.topology = { kind }
     this.#world = world
     this.#name = name
+    this.#inTime = inTime
     world.troubles.push(() => this.#troubles())
   }
 
   budget(spent = 0): Budget {
-    return new Budget(Math.max(0, commandTimeout - spent))
+    return new Budget(this.#inTime ? commandTimeout : Math.max(0, commandTimeout - spent))
   }
 
   noteWrite(): void {}

@@ -1,6 +1,7 @@
 import { sleep } from '../clock.ts'
 import { parseMessage } from '../coherence/messages.ts'
 import { PendingInvalidations } from '../coherence/pending-invalidations.ts'
+import { parseValueName } from '../entry/key.ts'
 import { LocalTier } from '../local/local-tier.ts'
 import { Namespace } from '../namespace.ts'
 import { parseCacheOptions } from '../options/cache-options.ts'
@@ -29,11 +30,14 @@ export class SimulatedProcess<V = string> {
   readonly #gate: WriteGate
   readonly #clock: ProcessClock
   readonly #inbox = {}
+  readonly #notices = {}
+  /** Redis tells of a key once, however often it was touched since the last time. */
+  readonly #toldOf = new Set<string>()
   #deaf = false
   #dead = false
   #channel: 'connected' | 'lost' = 'connected'
 
-  constructor(world: World, name: string, options: Partial<NamespaceOptions<V>>) {
+  constructor(world: World, name: string, options: Partial<NamespaceOptions<V>>, tracks = false) {
     this.#world = world
     this.name = name
     const clock = new ProcessClock(world.clock)
@@ -43,7 +47,7 @@ export class SimulatedProcess<V = string> {
     this.#source = new Source(settings.source, clock, () => {})
     this.#pending = new PendingInvalidations(clock, ({ key }) => this.namespace.replay(key))
     // Elsewhere there are no copies.
-    this.#commands = new SimulatedCommands(world, name, options.copies === undefined ? 'standalone' : 'cluster')
+    this.#commands = new SimulatedCommands(world, name, options.copies === undefined ? 'standalone' : 'cluster', tracks)
     this.#gate = new WriteGate(
       clock,
       () => 0,
@@ -60,6 +64,7 @@ export class SimulatedProcess<V = string> {
       pending: this.#pending,
       channelName: 'channel',
       sender: name,
+      tracks,
       hearsOthers: () => this.#channel === 'connected',
       openAccount: () => openAccount(clock),
       add: () => {},
@@ -91,6 +96,18 @@ export class SimulatedProcess<V = string> {
   /** Whether what a loader wants to store does not reach Redis. */
   set losesStores(loses: boolean) {
     this.#commands.losesStores = loses
+  }
+
+  /** A key was touched in Redis, which tells of it apart from the messages, and later. */
+  hearOf(redisKey: string): void {
+    const value = parseValueName('shop', redisKey)
+    if (value === undefined || this.#deaf || this.#toldOf.has(redisKey)) return
+    this.#toldOf.add(redisKey)
+    const run = () => {
+      this.#toldOf.delete(redisKey)
+      this.namespace.onTouched(value.key)
+    }
+    this.#world.add({ what: `${this.name} hears that ${redisKey} was touched`, lane: this.#notices, run })
   }
 
   /** Killed. */
@@ -172,6 +189,8 @@ export class SimulatedProcess<V = string> {
       const goDeaf = () => {
         this.#deaf = true
         this.#world.drop(this.#inbox)
+        this.#world.drop(this.#notices)
+        this.#toldOf.clear()
       }
       return [{ what: `${this.name} hears nothing any more`, run: goDeaf }]
     }

@@ -93,13 +93,18 @@ export class SimulatedSource {
 /** Steps that can happen, and a clock, a Redis and a source for whoever makes them. */
 export class World {
   readonly clock = new SteppingClock(0)
-  readonly redis = new FakeRedis(this.clock, (_, message) => this.onPublish(message))
+  readonly redis = new FakeRedis(
+    this.clock,
+    (_, message) => this.onPublish(message),
+    (key) => this.onTouched(key),
+  )
   readonly streams = new FakeStreams(this.redis)
   readonly source = new SimulatedSource(this)
   readonly log: string[] = []
   /** What may go wrong besides the failing of a step. */
   readonly troubles: (() => Step[])[] = []
   onPublish: (message: string) => void = () => {}
+  onTouched: (redisKey: string) => void = () => {}
   /** The chance of all processes. */
   random: () => number = () => 0.5
   /** Steps of whose name this is a part happen late: what is slow is what finds the gaps. */

@@ -133,9 +133,10 @@ export class WriteThrough<V> {
     } finally {
       intent?.end()
       const alone = fences.closeWrite(key, ticket)
-      if (alone && keep && this.#isSafe(intent))
+      if (alone && keep && this.#isSafe(intent)) {
         this.#keepLocally(key, prepared.copy, intent?.stored ?? false, standing)
-      else this.#parts.local?.delete(key)
+        if (ticket.touched) this.#parts.local?.mark(key)
+      } else this.#parts.local?.delete(key)
     }
     if (this.#isSafe(intent)) return
     counters.writeErrors += 1
@@ -159,7 +160,7 @@ export class WriteThrough<V> {
     counters.deletes += keys.length
     await this.#invalidating?.many(keys)
     for (const [index, key] of keys.entries()) {
-      fences.closeWrite(key, tickets[index] ?? {})
+      fences.closeWrite(key, tickets[index] ?? { touched: false })
       local?.delete(key)
     }
   }
