@@ -68,6 +68,19 @@ describe('a local entry', () => {
     expect(await local.hit('a')).toBe('new')
   })
 
+  test('that is marked and gone from Redis has just expired', async () => {
+    const { clock, local } = open()
+    local.set('a', 'value', times())
+    await clock.advance(50)
+    local.mark('a')
+    const kept = local.peek('a')
+    if (kept === undefined) throw new Error('it is kept')
+    local.expire(kept)
+    expect(local.peek('a')).toMatchObject({ quietUntil: 50, localUntil: 50, freshUntil: 50, expiresAt: 400 })
+    expect(local.isMarked(kept)).toBe(false)
+    expect(local.hit('a')).toBeUndefined()
+  })
+
   test('is marked with all others, and what comes later is not', async () => {
     const { local } = open()
     for (const key of ['a', 'b']) local.set(key, 'old', times())

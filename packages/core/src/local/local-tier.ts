@@ -18,6 +18,7 @@ export interface LocalTimes extends Times {
 export interface LocalEntry<V> extends LocalTimes {
   quietUntil: number
   localUntil: number
+  freshUntil: number
   readonly value: V | undefined
   /** Settled once and handed to every hit: a hit allocates nothing. */
   promise: Promise<V | undefined> | undefined
@@ -267,6 +268,12 @@ export class LocalNamespace<V> {
     if (entry === undefined || entry.localUntil === marked) return
     entry.quietUntil = entry.localUntil = marked
     this.marked += 1
+  }
+
+  /** Redis was asked about a marked entry and holds nothing: that was its end. From now on it is stale like any other. */
+  expire(entry: LocalEntry<V>): void {
+    entry.freshUntil = Math.min(entry.freshUntil, this.#clock.now())
+    entry.quietUntil = entry.localUntil = entry.freshUntil
   }
 
   /** Marks every entry, each when it is next asked for. */

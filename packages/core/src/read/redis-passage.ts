@@ -52,14 +52,17 @@ export class RedisPassage<V> {
   }
 
   async pass(read: KeyRead<V>, firstLook: Look<V>): Promise<Passed<V>> {
-    const { clock, counters, id, keys } = this.#parts
+    const { clock, counters, id, keys, local } = this.#parts
     const { flight, key, policy, fetch, kept, started } = read
     const budget = this.#remote.commands.budget(clock.now() - started)
     const until = clock.now() + this.#longestWait(read)
     let look = firstLook
     let reserve = this.#reserveOf(kept)
-    // Redis was asked, and does not hold it any more: of a marked entry that was its end.
-    if (look.kind !== 'entry' && this.#isMarked(kept) && reserve !== undefined) this.#answerStale(read, reserve)
+    if (look.kind !== 'entry' && this.#isMarked(kept) && reserve !== undefined) {
+      this.#answerStale(read, reserve)
+      // Where it was marked again since Redis was asked, the next one asks again.
+      if (look.kind === 'absent' && kept !== undefined && !flight.touched) local?.expire(kept)
+    }
     // What is loaded before it is known by what it stands could not be stored.
     if (read.ready === false && this.#putsOff(read, 'late')) return 'answered'
     while (look.kind !== 'trouble') {
