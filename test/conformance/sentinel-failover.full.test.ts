@@ -31,3 +31,40 @@ test.skipIf(inDocker)('after a failover the new primary is used (needs a redis-s
   await untilReady(opened)
   expect(await untilHit(opened, 'key')).toBe('value')
 })
+
+test.skipIf(inDocker)('after a failover what others write to the new primary is noticed', async () => {
+  const { sentinel, atPrimary, atReplica } = await startWatchedPair(afterwards)
+  const opened = openCache({
+    redis: { sentinels: [{ host: '127.0.0.1', port: sentinel.port }], sentinelName: 'shop-primary' },
+    ...{ invalidation: 'tracking', local: { ttl: '1h' }, commandTimeout: 5_000 },
+  })
+  afterwards(() => opened.cache.close())
+  const hears = () => opened.cache.health().redis.tracking === 'connected'
+  await untilReady(opened)
+  await until(hears, 'it hears of others')
+  await opened.items.get('key')
+  await sentinel.failover()
+  await until(
+    async () => (await atPrimary.info('replication')).includes('role:slave'),
+    'the old primary is a replica',
+    60_000,
+  )
+  await until(async () => {
+    await opened.items.set('afterwards', 'value')
+    return (await atReplica.exists('shop:{item:afterwards}:v')) === 1
+  }, 'writes reach the new primary')
+  await untilReady(opened)
+  await until(hears, 'it hears of others again')
+  const localHits = () => opened.cache.health().namespaces['item']?.localHits ?? 0
+  await until(async () => {
+    const before = localHits()
+    await opened.items.get('key')
+    return localHits() > before
+  }, 'the local tier answers')
+  opened.loaded.length = 0
+  await atReplica.del('shop:{item:key}:v', 'shop:{item:key}:l')
+  await until(
+    async () => (await opened.items.get('key')) !== undefined && opened.loaded.length > 0,
+    'it is loaded anew',
+  )
+})
