@@ -317,6 +317,7 @@ export class RedisLink {
 
   #onTouched(names: readonly Buffer[] | null): void {
     if (names === null) {
+      this.commands.noteMissedWrites()
       for (const namespace of this.#namespaces.values()) namespace.onAllTouched?.()
       return
     }
