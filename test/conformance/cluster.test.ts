@@ -1,5 +1,6 @@
-import { Cluster } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createKeySpace } from '../../packages/core/src/entry/key.ts'
 import { cleanup } from '../support/cleanup.ts'
 import { openCache, untilReady } from '../support/open-cache.ts'
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts'
@@ -51,6 +52,25 @@ test('get, set and delete, between two caches', async () => {
     expect(first.loaded.splice(0)).toEqual([key])
   }
   expect(second.loaded).toEqual([])
+})
+
+test('a loss of the subscriber that is too short to be missed puts all that is kept locally in doubt', async () => {
+  const [first, second] = [open(), open({ local: { ttl: '1h' } })]
+  await Promise.all([untilReady(first), untilReady(second)])
+  await until(() => second.cache.health().redis.channel === 'connected', 'the second hears')
+  await first.items.set('blip', 'value')
+  const localHits = () => second.cache.health().namespaces['item']?.localHits ?? 0
+  await until(async () => {
+    await second.items.get('blip')
+    return localHits() > 0
+  }, 'the second has it in its local tier, and believes it')
+  const nodes = cluster.nodes.map(({ url }) => new Redis(url))
+  afterwards(() => Promise.all(nodes.map((node) => node.quit())))
+  const keys = createKeySpace('shop', 'item', 0)
+  await Promise.all(nodes.map((node) => node.unlink(keys.value('blip')).catch(() => 0)))
+  expect(await second.items.get('blip')).toBe('value')
+  await Promise.all(nodes.map((node) => node.call('CLIENT', 'KILL', 'TYPE', 'pubsub')))
+  await until(async () => (await second.items.get('blip')) !== 'value', 'the second asks Redis again')
 })
 
 test('getMany over all nodes, whatever the keys hold', async () => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { AnyNode } from '../redis/any-node.ts'
 import type { RedisCommands } from '../redis/commands.ts'
 import { isClusterClient, Primaries } from '../redis/primaries.ts'
 import { Listener, type TrackingState } from './listener.ts'
@@ -55,10 +56,10 @@ export class Channel {
     const own = this.#ownChannel
     const listening = { ...events, onMessage: (channel: string, text: string) => this.#onMessage(channel, text) }
     const client = commands.topology.open('primary', 'subscriber')
-    if (tracks && isClusterClient(client)) {
+    if (isClusterClient(client)) {
       // The heartbeats, which a cluster carries to all its nodes, prove each of them.
-      this.#primaries = new Primaries(client, (node) => new Listener(node, [own], prefix, clock, listening))
-      this.#listener = new Listener(client, [this.name, own], undefined, clock, listening)
+      if (tracks) this.#primaries = new Primaries(client, (node) => new Listener(node, [own], prefix, clock, listening))
+      this.#listener = new Listener(new AnyNode(client), [this.name, own], undefined, clock, listening)
     } else this.#listener = new Listener(client, [this.name, own], prefix, clock, listening)
     this.#tick()
   }

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
-import type { Client } from '../redis/topology.ts'
+import type { SubscriberConnection } from '../redis/subscriber.ts'
 import { SteppingClock, settle } from '../testing-support/stepping-clock.ts'
 import { Listener } from './listener.ts'
 
@@ -36,7 +36,7 @@ async function open(prefix: string | undefined, refuses = false) {
   const client = new StubClient()
   client.refuses = refuses
   const told: unknown[] = []
-  const listener = new Listener(client as unknown as Client, ['own'], prefix, clock, {
+  const listener = new Listener(client as unknown as SubscriberConnection, ['own'], prefix, clock, {
     onMessage: (channel, text) => told.push([channel, text]),
     onTouched: (names) => told.push(names?.map(String) ?? 'all'),
     onDoubt: (reason) => told.push(reason),

@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { Subscriber } from '../redis/subscriber.ts'
-import type { Client } from '../redis/topology.ts'
+import { Subscriber, type SubscriberConnection } from '../redis/subscriber.ts'
 import { type ChannelState, Liveness, lostAfter } from './liveness.ts'
 
 /** Whether Redis tells this process of what others than the SDK write. */
@@ -32,7 +31,7 @@ export class Listener {
   #trackingRefused = false
 
   constructor(
-    client: Client,
+    connection: SubscriberConnection,
     channels: readonly string[],
     prefix: string | undefined,
     clock: Clock,
@@ -42,7 +41,7 @@ export class Listener {
     this.#events = events
     this.#tracks = prefix !== undefined
     this.#nextReconnect = clock.now() + lostAfter
-    this.#subscriber = new Subscriber(client, channels, prefix, {
+    this.#subscriber = new Subscriber(connection, channels, prefix, {
       onMessage: (channel, text) => {
         if (this.#liveness.heard(this.#clock.now())) events.onDoubt('gap')
         events.onMessage(channel, text)

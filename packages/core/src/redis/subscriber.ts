@@ -1,4 +1,8 @@
-import type { Client } from './topology.ts'
+import type { Redis } from 'ioredis'
+import type { AnyNode } from './any-node.ts'
+
+/** A connection that is told when it is lost and when it is there again, which those of ioredis to a cluster are not. */
+export type SubscriberConnection = Redis | AnyNode
 
 export interface SubscriberEvents {
   onMessage(channel: string, message: string): void
@@ -18,13 +22,18 @@ const invalidations = '__redis__:invalidate'
 
 /** A connection of its own that hears the channels, and subscribes again by itself after every loss. */
 export class Subscriber {
-  readonly #client: Client
+  readonly #client: SubscriberConnection
   readonly #channels: readonly string[]
   readonly #prefix: string | undefined
   readonly #events: SubscriberEvents
 
   /** `prefix`: of the keys that Redis shall tell of, on this same connection: there is no other whose loss must be noticed. */
-  constructor(client: Client, channels: readonly string[], prefix: string | undefined, events: SubscriberEvents) {
+  constructor(
+    client: SubscriberConnection,
+    channels: readonly string[],
+    prefix: string | undefined,
+    events: SubscriberEvents,
+  ) {
     this.#channels = channels
     this.#prefix = prefix
     this.#events = events
