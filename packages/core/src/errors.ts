@@ -149,14 +149,14 @@ export class TooManySessionsError extends PlimsollError {
   }
 }
 
-/** `setMany` wrote the others; `failed` has what came of those that it could not. */
+/** `setMany` wrote the others; `failed` has what came of those that it could not. Loggers do not show it, for it holds keys. */
 export class PartialWriteError extends PlimsollError {
   readonly code = 'PLIMSOLL_PARTIAL_WRITE'
-  readonly failed: ReadonlyMap<string, unknown>
+  declare readonly failed: ReadonlyMap<string, unknown>
 
   constructor(failed: ReadonlyMap<string, unknown>, total: number) {
     super(`${failed.size} of ${total} entries were not written; failed tells why, by key`)
-    this.failed = failed
+    Object.defineProperty(this, 'failed', { value: failed })
   }
 }
 

@@ -95,7 +95,7 @@ export class WriteThrough<V> {
 
   /** Resolves when the source has the value and Redis either has it or is known not to have an older one. */
   async set(key: string, value: V, call: WriteCall): Promise<void> {
-    const { settings, fences, counters, remote, generations } = this.#parts
+    const { settings, fences, counters, remote, generations, clock } = this.#parts
     if (this.#onlyHome && remote?.gate.shut) {
       counters.writeErrors += 1
       throw this.#refused()
@@ -109,7 +109,12 @@ export class WriteThrough<V> {
       remote === undefined || budget === undefined || invalidating === undefined
         ? undefined
         : await this.#placeIntent(invalidating.keysOf(key), remote, budget)
-    if (typeof ready === 'object') await ready
+    if (typeof ready === 'object') {
+      const since = clock.now()
+      await ready
+      // Beside the intent it cost nothing.
+      budget?.spend(Math.max(0, clock.now() - since))
+    }
     const standing = generations && { mark: generations.mark, slots: prepared.slots }
     if (this.#onlyHome && intent === undefined) {
       fences.closeWrite(key, ticket)
