@@ -17,8 +17,8 @@ export function slotOf(tag: string): number {
   return absentSlot + 1 + ((((hash >>> 16) ^ hash) >>> 0) % (slots - 1))
 }
 
-/** Most namespaces never drop a tag, and 64 KB each would be too much for thousands of them. */
-const nothingCounted = new Uint32Array(0)
+/** For all that never dropped a tag: 64 KB each would be too much for thousands of them. */
+const nothingCounted = new Uint32Array(slots)
 
 /** What the generations of a namespace are in Redis, as far as this process has read and heard. */
 export class GenerationTable {
@@ -38,7 +38,7 @@ export class GenerationTable {
   }
 
   set(slot: number, count: number): void {
-    if (this.#counts.length === 0) this.#counts = new Uint32Array(slots)
+    if (this.#counts === nothingCounted) this.#counts = new Uint32Array(slots)
     this.#counts[slot] = count
   }
 
@@ -46,9 +46,9 @@ export class GenerationTable {
   replace(identity: string): void {
     this.#identity = identity
     const bytes = Buffer.from(identity.padEnd(stampsLayout.identity), 'latin1')
-    this.#first = bytes.readInt32BE(0)
-    this.#second = bytes.readInt32BE(4)
-    this.#third = bytes.readInt32BE(8)
+    this.#first = wordAt(bytes, 0)
+    this.#second = wordAt(bytes, 4)
+    this.#third = wordAt(bytes, 8)
     this.#counts = nothingCounted
   }
 
@@ -70,23 +70,25 @@ export class GenerationTable {
 
   /** Whether an entry is of these generations, by its bytes from `at` on. */
   isCurrent(bytes: Buffer, at: number): boolean {
-    if (bytes.readInt32BE(at) !== this.#first) return false
-    if (bytes.readInt32BE(at + 4) !== this.#second || bytes.readInt32BE(at + 8) !== this.#third) return false
+    if (wordAt(bytes, at) !== this.#first) return false
+    if (wordAt(bytes, at + 4) !== this.#second || wordAt(bytes, at + 8) !== this.#third) return false
+    const counts = this.#counts
     const end = endOfStamps(bytes, at)
     for (let slot = at + stampsLayout.head; slot < end; slot += stampsLayout.slot) {
-      if (countAt(bytes, slot + 2) !== this.count(slotAt(bytes, slot))) return false
+      if (wordAt(bytes, slot + 2) >>> 0 !== counts[slotAt(bytes, slot)]) return false
     }
     return true
   }
 }
 
-// By hand, because Buffer's own readers check their arguments each time: with them a tagged hit was 4 % slower.
+// By hand, because Buffer's own readers check their arguments: an entry takes 10 ns to look at, and 30 with them. That
+// the bytes are there `unwrap` has seen to.
 function slotAt(bytes: Buffer, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
 }
 
-function countAt(bytes: Buffer, at: number): number {
-  return ((slotAt(bytes, at) << 16) | slotAt(bytes, at + 2)) >>> 0
+function wordAt(bytes: Buffer, at: number): number {
+  return (slotAt(bytes, at) << 16) | slotAt(bytes, at + 2)
 }
 
 /** The slots that an entry is stamped with, by its bytes from `at` on. */
