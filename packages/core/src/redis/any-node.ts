@@ -30,11 +30,11 @@ export class AnyNode extends EventEmitter {
   }
 
   async subscribe(...channels: string[]): Promise<unknown> {
-    return await this.#node?.subscribe(...channels)
+    return await this.#connected.subscribe(...channels)
   }
 
   async call(command: string, ...words: string[]): Promise<unknown> {
-    return await this.#node?.call(command, ...words)
+    return await this.#connected.call(command, ...words)
   }
 
   disconnect(reconnect = false): void {
@@ -44,6 +44,12 @@ export class AnyNode extends EventEmitter {
       this.#cluster.disconnect()
     }
     this.#node?.disconnect()
+  }
+
+  /** Not to be heard must not look like being subscribed. */
+  get #connected(): Redis {
+    if (this.#node === undefined) throw new Error('Connection is closed.')
+    return this.#node
   }
 
   #choose(): void {
