@@ -5,7 +5,8 @@ import { wrap } from '../../packages/core/src/entry/envelope.ts'
 import { createGroupedKeySpace } from '../../packages/core/src/entry/key.ts'
 import { silentLogger } from '../../packages/core/src/options/logger.ts'
 import { RedisCommands } from '../../packages/core/src/redis/commands.ts'
-import { StreamCommands, type StreamEntry } from '../../packages/core/src/redis/stream-commands.ts'
+import { StreamCommands } from '../../packages/core/src/redis/stream-commands.ts'
+import type { StreamEntry } from '../../packages/core/src/redis/stream-entry.ts'
 import { classify } from '../../packages/core/src/redis/trouble.ts'
 import { FakeRedis } from '../../packages/core/src/testing-support/fake-redis.ts'
 import { FakeStreams } from '../../packages/core/src/testing-support/fake-streams.ts'
@@ -79,6 +80,8 @@ class Fake {
 /** What one of both has handed out last. */
 interface Hand {
   entries: readonly StreamEntry[]
+  /** Whether they are all of one turn, and new in it. */
+  inARow: boolean
 }
 
 interface Operation {
@@ -92,6 +95,9 @@ interface Operation {
 
 const anyKey = fc.constantFrom('a', 'b')
 const anyConsumer = fc.constantFrom(...consumers)
+const anyTurn = fc
+  .tuple(anyConsumer, fc.constantFrom(1, 2))
+  .map(([consumer, turn]) => ({ consumer, turn: `${consumer}.${turn}` }))
 const anyToken = fc.constantFrom(...tokens)
 const anyEntry = fc.constantFrom(...entries)
 const anyMessage = fc.nat(999).map((number) => `message ${number}`)
@@ -139,53 +145,65 @@ const appendValue = fc
         ),
     }),
   )
-const take = fc.tuple(anyConsumer, fc.constantFrom(2 * apart, 4 * apart), fc.constantFrom(1, 2, 3, 100)).map(
-  ([consumer, ttl, most]): Operation => ({
-    what: `take ${consumer} ${ttl} ${most}`,
+const take = fc.tuple(anyTurn, fc.constantFrom(2 * apart, 4 * apart), fc.constantFrom(1, 2, 3, 100)).map(
+  ([{ consumer, turn }, ttl, most]): Operation => ({
+    what: `take ${turn} ${ttl} ${most}`,
     run: async (streams, hand) => {
-      const taken = await streams.take(keys, consumer, ttl, most)
+      const taken = await streams.take(keys, consumer, turn, ttl, most)
       if (taken.kind === 'held') return { ...taken, lockedFor: Math.ceil(taken.lockedFor / apart) }
       hand.entries = taken.entries
+      hand.inARow = taken.inARow
       return taken
     },
   }),
 )
-const renewLock = fc.tuple(anyConsumer, fc.constantFrom(2 * apart, 4 * apart)).map(
-  ([consumer, ttl]): Operation => ({
-    what: `renewLock ${consumer}`,
-    run: (streams) => streams.renewLock(keys, consumer, ttl),
+const takeMore = fc.tuple(anyTurn, fc.constantFrom(1, 2, 100)).map(
+  ([{ consumer, turn }, most]): Operation => ({
+    what: `takeMore ${turn} ${most}`,
+    run: async (streams, hand) => {
+      const more = await streams.takeMore(keys, consumer, turn, most)
+      hand.entries = [...hand.entries, ...more]
+      return more
+    },
+  }),
+)
+const renewLock = fc.tuple(anyTurn, fc.constantFrom(2 * apart, 4 * apart)).map(
+  ([{ turn }, ttl]): Operation => ({
+    what: `renewLock ${turn}`,
+    run: (streams) => streams.renewLock(keys, turn, ttl),
   }),
 )
 /** Of what was handed out: how much of each key, as a flusher counts it. */
 const settledOf = (some: readonly StreamEntry[]) =>
-  [...new Set(some.map(({ fields }) => String(fields.get('k'))))].map((key) => {
-    const own = some.filter(({ fields }) => String(fields.get('k')) === key)
-    const sum = own.reduce((total, { fields }) => total + Number(fields.get('b') ?? 0), 0)
+  [...new Set(some.map((entry) => entry.text('k') ?? ''))].map((key) => {
+    const own = some.filter((entry) => entry.text('k') === key)
+    const sum = own.reduce((total, entry) => total + Number(entry.text('b') ?? 0), 0)
     return { value: space.value(key), count: own.length, sum }
   })
-const acknowledge = fc.tuple(anyConsumer, fc.nat(4), fc.boolean()).map(
-  ([consumer, most, drop]): Operation => ({
-    what: `acknowledge ${consumer} ${most} ${drop}`,
+const acknowledge = fc.tuple(anyTurn, fc.constantFrom(0, 1, 2, 4, 100), fc.boolean()).map(
+  ([{ turn }, most, drop]): Operation => ({
+    what: `acknowledge ${turn} ${most} ${drop}`,
     run: async (streams, hand) => {
       const some = hand.entries.slice(0, most)
       // A flusher acknowledges what it has, and never nothing.
       if (some.length === 0) return undefined
       const ids = some.map(({ id }) => id)
-      return await streams.acknowledge(keys, consumer, ids, settledOf(some), drop)
+      const inARow = hand.inARow && some.length === hand.entries.length
+      return await streams.acknowledge(keys, turn, { ids, inARow }, settledOf(some), drop)
     },
   }),
 )
-const park = fc.tuple(anyConsumer, fc.nat(4), fc.constantFrom(1, 2, 100)).map(
-  ([consumer, most, mostParked]): Operation => ({
-    what: `park ${consumer} ${most} ${mostParked}`,
+const park = fc.tuple(anyTurn, fc.nat(4), fc.constantFrom(1, 2, 100)).map(
+  ([{ turn }, most, mostParked]): Operation => ({
+    what: `park ${turn} ${most} ${mostParked}`,
     run: async (streams, hand) => {
       const [settled] = settledOf(hand.entries.slice(0, most))
-      const some = hand.entries.filter(({ fields }) => space.value(String(fields.get('k'))) === settled?.value)
+      const some = hand.entries.filter((entry) => space.value(entry.text('k') ?? '') === settled?.value)
       if (settled === undefined) return undefined
       const ids = some.map(({ id }) => id)
       return await streams.park(
         keys,
-        consumer,
+        turn,
         ids,
         { ...settled, count: ids.length },
         { text: 'Error: why', attempts: 3 },
@@ -268,7 +286,7 @@ const flush: Operation = {
 
 const operation = fc.oneof(
   ...[appendIncrements, take].map((arbitrary) => ({ arbitrary, weight: 4 })),
-  ...[appendValue, acknowledge, storeCounter].map((arbitrary) => ({ arbitrary, weight: 3 })),
+  ...[appendValue, takeMore, acknowledge, storeCounter].map((arbitrary) => ({ arbitrary, weight: 3 })),
   ...[park, plantLease, look].map((arbitrary) => ({ arbitrary, weight: 2 })),
   ...[renewLock, releaseLock, plantValue, evict, fill].map((arbitrary) => ({ arbitrary, weight: 1 })),
   ...[plantLock, flush].map((one) => ({ arbitrary: fc.constant(one), weight: 1 })),
@@ -337,8 +355,8 @@ test('the fake streams of the unit tests answer, keep, forget and publish as the
   await fc.assert(
     fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }), async (operations) => {
       const fake = new Fake()
-      const hands: Hand[] = [{ entries: [] }, { entries: [] }]
-      const [ownHand = { entries: [] }, fakeHand = { entries: [] }] = hands
+      const ownHand: Hand = { entries: [], inARow: false }
+      const fakeHand: Hand = { entries: [], inARow: false }
       await server.config('SET', 'maxmemory', '0')
       await server.flushall()
       heard.length = 0
@@ -367,9 +385,62 @@ test('a sequence is microseconds of the clock of Redis', async () => {
   const before = await now()
   const settings = { mostWaiting: 10, schemaVersion: 0, channel: undefined }
   await real.appendIncrements(keys, settings, [{ id: 'id', key: 'a', value: space.value('a'), by: 1, message: '' }])
-  const taken = await real.take(keys, 'one', 1_000, 1)
+  const taken = await real.take(keys, 'one', 'one.1', 1_000, 1)
   const [id = ''] = taken.kind === 'taken' ? taken.entries.map((entry) => entry.id) : []
   expect(Number(id.split('-')[0])).toBeGreaterThanOrEqual(before)
   expect(Number(id.split('-')[0])).toBeLessThanOrEqual(await now())
   expect(taken.age).toBeGreaterThanOrEqual(0)
+})
+
+const plain = { mostWaiting: 100, schemaVersion: 0, channel: undefined }
+const increments = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    ...{ id: `id-${index}`, key: 'a', by: 1 },
+    value: space.value('a'),
+    message: '',
+  }))
+const waitingOf = async () =>
+  Object.fromEntries(
+    Object.entries(await server.hgetall(keys.waiting)).map(([field, number]) => [field.slice(-1), number]),
+  )
+
+test('what an earlier turn is late to acknowledge is not booked twice', async () => {
+  await real.appendIncrements(keys, plain, increments(3))
+  const first = await real.take(keys, 'one', 'one.1', 10_000, 2)
+  const again = await real.take(keys, 'one', 'one.2', 10_000, 2)
+  if (first.kind === 'held' || again.kind === 'held') throw new Error('nobody else has the lock')
+  expect(again.entries).toEqual(first.entries)
+  const handedOut = { ids: again.entries.map(({ id }) => id), inARow: again.inARow }
+  expect(await real.acknowledge(keys, 'one.1', handedOut, settledOf(first.entries), false)).toBe(false)
+  expect(await real.acknowledge(keys, 'one.2', handedOut, settledOf(again.entries), false)).toBe(true)
+  expect(await server.xlen(keys.stream)).toBe(1)
+  expect(await waitingOf()).toMatchObject({ n: '1', s: '1' })
+})
+
+test('entries that somebody has lost stay, whatever is acknowledged around them', async () => {
+  await real.appendIncrements(keys, plain, increments(3))
+  const lost = await real.take(keys, 'one', 'one.1', 10_000, 3)
+  await server.xgroup('DELCONSUMER', keys.stream, 'flushers', 'one')
+  await real.appendIncrements(keys, plain, increments(2))
+  const taken = await real.take(keys, 'one', 'one.2', 10_000, 3)
+  if (lost.kind === 'held' || taken.kind === 'held') throw new Error('nobody else has the lock')
+  expect([taken.entries.length, taken.inARow]).toEqual([2, true])
+  const handedOut = { ids: taken.entries.map(({ id }) => id), inARow: true }
+  expect(await real.acknowledge(keys, 'one.2', handedOut, settledOf(taken.entries), false)).toBe(true)
+  expect((await server.xrange(keys.stream, '-', '+')).map(([id]) => id)).toEqual(lost.entries.map(({ id }) => id))
+})
+
+test('of what is in a row nothing is left, and nothing that came later goes with it', async () => {
+  await real.appendIncrements(keys, plain, increments(2))
+  const taken = await real.take(keys, 'one', 'one.1', 10_000, 1)
+  const more = await real.takeMore(keys, 'one', 'one.1', 1)
+  expect(await real.takeMore(keys, 'two', 'two.1', 1)).toEqual([])
+  await real.appendIncrements(keys, plain, increments(1))
+  if (taken.kind === 'held') throw new Error('nobody else has the lock')
+  const all = [...taken.entries, ...more]
+  const handedOut = { ids: all.map(({ id }) => id), inARow: true }
+  expect(await real.acknowledge(keys, 'one.1', handedOut, settledOf(all), false)).toBe(true)
+  expect(await server.xlen(keys.stream)).toBe(1)
+  const [pending] = await server.xpending(keys.stream, 'flushers')
+  expect(pending).toBe(0)
 })

@@ -1,6 +1,7 @@
 import type { RedisCommands } from './commands.ts'
 import * as scripts from './parked-scripts.ts'
-import { type StreamEntry, type StreamKeys, toEntry } from './stream-commands.ts'
+import type { StreamKeys } from './stream-commands.ts'
+import { type StreamEntry, toEntry } from './stream-entry.ts'
 
 /** Some of what is parked of one stream. */
 export interface ParkedEntries {

@@ -1,6 +1,7 @@
 import type { Budget } from './budget.ts'
 import type { EntryKeys, RedisCommands } from './commands.ts'
 import type { Script } from './scripts.ts'
+import { type StreamEntry, toEntry } from './stream-entry.ts'
 import * as scripts from './stream-scripts.ts'
 
 /** The one consumer group of a stream. */
@@ -11,13 +12,6 @@ export interface StreamKeys {
   readonly waiting: string
   readonly lock: string
   readonly parked: string
-}
-
-/** One entry of a stream as it stands there. */
-export interface StreamEntry {
-  /** Also its sequence: microseconds, then `-0`. */
-  readonly id: string
-  readonly fields: ReadonlyMap<string, Buffer>
 }
 
 export interface Backlog {
@@ -31,7 +25,19 @@ export interface Backlog {
 export type Taken =
   /** Another process flushes; it has the lock for so many milliseconds more at most. */
   | (Backlog & { readonly kind: 'held'; readonly lockedFor: number })
-  | (Backlog & { readonly kind: 'taken'; readonly entries: readonly StreamEntry[]; readonly takenOver: number })
+  | (Backlog & {
+      readonly kind: 'taken'
+      readonly entries: readonly StreamEntry[]
+      readonly takenOver: number
+      readonly inARow: boolean
+    })
+
+/** Entries that leave the stream together. */
+export interface HandedOut {
+  readonly ids: readonly string[]
+  /** Whether they are, in this order, all that was taken in this turn, and none of them was handed out before. */
+  readonly inARow: boolean
+}
 
 /** What is flushed of one value. */
 export interface Settled {
@@ -120,49 +126,64 @@ export class StreamCommands {
     return taken === 1
   }
 
-  /** Takes the lock and up to `most` entries: first what is not acknowledged, whoever took it, then what is new. */
-  async take(keys: StreamKeys, consumer: string, lockTtl: number, most: number): Promise<Taken> {
-    const args = [group, consumer, lockTtl, most]
+  /**
+   * Takes the lock and up to `most` entries: first what is not acknowledged, whoever took it, then what is new. `turn` begins with the consumer, and
+   * is new each time: what an earlier turn is late to say of the entries is not believed.
+   */
+  async take(keys: StreamKeys, consumer: string, turn: string, lockTtl: number, most: number): Promise<Taken> {
+    const args = [group, consumer, turn, lockTtl, most]
     const names = [keys.stream, keys.lock, keys.waiting, keys.parked]
     const reply = (await this.#run(scripts.take, names, args)) as [
       ...[number, number, number, number],
       [Buffer, Buffer[]][],
-      number,
+      ...[number, number | undefined],
     ]
-    const [kind, depth, age, fourth, entries, parked] = reply
+    const [kind, depth, age, fourth, entries, parked, before] = reply
     if (kind === 0) return { kind: 'held', depth, age, parked, lockedFor: fourth }
-    return { kind: 'taken', depth, age, parked, takenOver: fourth, entries: entries.map(toEntry) }
+    const taken = { depth, age, parked, takenOver: fourth, inARow: before === 0 }
+    return { ...taken, kind: 'taken', entries: entries.map(toEntry) }
+  }
+
+  /** New entries besides those of this turn. None where the lock is lost. */
+  async takeMore({ stream, lock }: StreamKeys, consumer: string, turn: string, most: number): Promise<StreamEntry[]> {
+    const entries = await this.#run(scripts.takeMore, [stream, lock], [group, consumer, turn, most])
+    return (entries as [Buffer, Buffer[]][]).map(toEntry)
   }
 
   /** False where the lock is lost. */
-  async renewLock({ lock }: StreamKeys, consumer: string, lockTtl: number): Promise<boolean> {
-    return (await this.#run(scripts.renewLock, [lock], [consumer, lockTtl])) === 1
+  async renewLock({ lock }: StreamKeys, turn: string, lockTtl: number): Promise<boolean> {
+    return (await this.#run(scripts.renewLock, [lock], [turn, lockTtl])) === 1
   }
 
   /** False where the lock is lost, and with it the right to say what is flushed. */
   async acknowledge(
     keys: StreamKeys,
-    consumer: string,
-    ids: readonly string[],
+    turn: string,
+    { ids, inARow }: HandedOut,
     values: readonly Settled[],
     dropValues: boolean,
   ): Promise<boolean> {
-    const names = [keys.stream, keys.lock, keys.waiting, ...values.map(({ value }) => value)]
-    const args = [group, consumer, dropValues ? '1' : '0', ...values.flatMap(({ count, sum }) => [count, sum]), ...ids]
+    const names = [keys.stream, keys.lock, keys.waiting]
+    const args: (string | number)[] = [group, turn, dropValues ? '1' : '0', inARow ? '1' : '0']
+    for (const { value, count, sum } of values) {
+      names.push(value)
+      args.push(count, sum)
+    }
+    for (const id of ids) args.push(id)
     return (await this.#run(scripts.acknowledge, names, args)) === 1
   }
 
   /** How many found no room and stay where they are: all or none. Undefined where the lock is lost. */
   async park(
     keys: StreamKeys,
-    consumer: string,
+    turn: string,
     ids: readonly string[],
     { value, sum }: Settled,
     { text, attempts }: Reason,
     mostParked: number,
   ): Promise<number | undefined> {
     const names = [keys.stream, keys.lock, keys.waiting, keys.parked, value]
-    const left = await this.#run(scripts.park, names, [group, consumer, mostParked, text, sum, attempts, ...ids])
+    const left = await this.#run(scripts.park, names, [group, turn, mostParked, text, sum, attempts, ...ids])
     return typeof left === 'number' && left >= 0 ? left : undefined
   }
 
@@ -204,13 +225,4 @@ export class StreamCommands {
   ): Promise<unknown> {
     return this.#commands.writeByScript(script, keys, args, budget)
   }
-}
-
-/** @internal */
-export function toEntry([id, flat]: [Buffer, Buffer[]]): StreamEntry {
-  const fields = new Map<string, Buffer>()
-  for (let index = 0; index + 1 < flat.length; index += 2) {
-    fields.set(String(flat[index]), flat[index + 1] as Buffer)
-  }
-  return { id: id.toString(), fields }
 }

@@ -122,19 +122,19 @@ return {1}
 `)
 
 /**
- * KEYS stream, lock, waiting, parked; ARGV group, consumer, lock ttl, most entries. Whoever holds the lock is the only one to flush,
+ * KEYS stream, lock, waiting, parked; ARGV group, consumer, turn (the consumer, a point and more), lock ttl, most entries. Whoever holds the lock is the only one to flush,
  * so all that others have left unacknowledged is his. Answers {0, entries waiting, age of the oldest, lock's ttl, {}, parked} where another holds it,
- * else {1, entries waiting, age of the oldest, how many were taken over, entries, parked}.
+ * else {1, entries waiting, age of the oldest, how many were taken over, entries, parked, how many of the entries had been handed out before}.
  */
 export const take = script(`${backlog}
 local holder = redis.pcall('GET', KEYS[2])
-local mine = holder == ARGV[2]
+local mine = type(holder) == 'string' and string.sub(holder, 1, #ARGV[2] + 1) == ARGV[2] .. '.'
 local depth, age = backlog(KEYS[1])
 local parked = redis.call('XLEN', KEYS[4])
 local left = redis.call('PTTL', KEYS[2])
 if holder and not mine and left >= 0 then return {0, depth, age, left, {}, parked} end
 redis.call('DEL', KEYS[2])
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
 if depth == 0 then
   -- What a stream that was lost, or trimmed by somebody, has left behind would be waited for for ever. Its values have no end, and hold what the
   -- source will never get.
@@ -142,7 +142,7 @@ if depth == 0 then
     if string.sub(field, -2) == ':n' then redis.call('UNLINK', string.sub(field, 1, -3)) end
   end
   redis.call('DEL', KEYS[3])
-  if redis.call('EXISTS', KEYS[1]) == 0 then return {1, 0, 0, 0, {}, parked} end
+  if redis.call('EXISTS', KEYS[1]) == 0 then return {1, 0, 0, 0, {}, parked, 0} end
 end
 local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1])
 if pending.err then
@@ -155,7 +155,7 @@ if pending[1] > 0 then
     if consumer[1] ~= ARGV[2] then others = others + tonumber(consumer[2]) end
   end
 end
-local most = tonumber(ARGV[4])
+local most = tonumber(ARGV[5])
 local entries = {}
 local taken = 0
 if pending[1] > 0 then
@@ -164,8 +164,9 @@ if pending[1] > 0 then
   end
   taken = math.min(others, #entries)
 end
-if #entries < most then
-  local read = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', most - #entries, 'STREAMS', KEYS[1], '>')
+local before = #entries
+if before < most then
+  local read = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', most - before, 'STREAMS', KEYS[1], '>')
   for _, entry in ipairs(read and read[1][2] or {}) do entries[#entries + 1] = entry end
 end
 if not mine or depth == 0 then
@@ -173,22 +174,32 @@ if not mine or depth == 0 then
     if consumer[2] ~= ARGV[2] and consumer[4] == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer[2]) end
   end
 end
-return {1, depth, age, taken, entries, parked}
+return {1, depth, age, taken, entries, parked, before}
 `)
 
-/** KEYS lock; ARGV consumer, lock ttl. Answers 0 where another holds it, or nobody. */
+/** KEYS stream, lock; ARGV group, consumer, turn, most entries. Answers new entries; none where the lock is lost, or the stream. */
+export const takeMore = script(`
+if redis.call('GET', KEYS[2]) ~= ARGV[3] then return {} end
+local read = redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[4], 'STREAMS', KEYS[1], '>')
+return read and not read.err and read[1][2] or {}
+`)
+
+/** KEYS lock; ARGV turn, lock ttl. Answers 0 where another holds it, or nobody. */
 export const renewLock = script(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 `)
 
-/** Books what does not wait any more, and gives a value nothing waits for its end back. `drop`: or deletes it. */
+/**
+ * Books what does not wait any more, and gives a value nothing waits for its end back. `drop`: or deletes it. `from`: a sequence that nothing of
+ * what waits is below, or nil where some of it may be under way.
+ */
 const settle = `${progress}
-local function settle(waiting, value, count, sum, delivered, pending, drop)
+local function settle(waiting, value, count, sum, from, drop)
   if redis.call('HINCRBY', waiting, value .. ':n', -count) > 0 then
     -- Not "-sum", which is "-0" where nothing was added: no integer to Redis.
     redis.call('HINCRBY', waiting, value .. ':s', 0 - sum)
-    if pending == 0 then redis.call('HSET', waiting, value .. ':f', string.format('%.0f', tonumber(delivered) + 1)) end
+    if from then redis.call('HSET', waiting, value .. ':f', from) end
     return
   end
   redis.call('HDEL', waiting, value .. ':n', value .. ':s', value .. ':f', value .. ':q')
@@ -198,30 +209,45 @@ local function settle(waiting, value, count, sum, delivered, pending, drop)
     redis.call('PEXPIREAT', value, string.format('%.0f', struct.unpack('>d', string.sub(header, 13, 20))))
   end
 end
+local function waitsFrom(stream, group)
+  local delivered, pending = progress(stream, group)
+  if pending == 0 then return string.format('%.0f', tonumber(delivered) + 1) end
+end
 `
 
 /**
- * KEYS stream, lock, waiting, values…; ARGV group, consumer, "1" to drop the values, then for each value how many entries
- * and their sum, then the entries' IDs. Answers 0 where the lock was lost: who holds it will flush them again, and the source drops what it has.
+ * KEYS stream, lock, waiting, values…; ARGV group, turn, "1" to drop the values, "1" where the entries are all that was handed out in this turn, and
+ * none of them before, then for each value how many entries and their sum, then the entries' IDs. Answers 0 where the lock was lost: who holds it will
+ * flush them again, and the source drops what it has.
+ *
+ * What nobody has lost in between is cut off the stream's beginning at once: XDEL looks for each entry from the beginning of its node, at ten times the
+ * cost.
  */
 export const acknowledge = script(`${settle}
 if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
-local first = 4 + 2 * (#KEYS - 3)
-for from = first, #ARGV, 1000 do
-  local to = math.min(from + 999, #ARGV)
-  redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, from, to))
-  redis.call('XDEL', KEYS[1], unpack(ARGV, from, to))
+local ids = 5 + 2 * (#KEYS - 3)
+for first = ids, #ARGV, 1000 do
+  redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
 end
-local delivered, pending = progress(KEYS[1], ARGV[1])
+local from = waitsFrom(KEYS[1], ARGV[1])
+local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if ARGV[4] == '1' and from and oldest and oldest[1] == ARGV[ids] then
+  local time, counter = string.match(ARGV[#ARGV], '^(%d+)-(%d+)$')
+  redis.call('XTRIM', KEYS[1], 'MINID', time .. '-' .. counter + 1)
+else
+  for first = ids, #ARGV, 1000 do
+    redis.call('XDEL', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
+  end
+end
 for index = 4, #KEYS do
-  local at = 4 + 2 * (index - 4)
-  settle(KEYS[3], KEYS[index], ARGV[at], ARGV[at + 1], delivered, pending, ARGV[3] == '1')
+  local at = 5 + 2 * (index - 4)
+  settle(KEYS[3], KEYS[index], ARGV[at], ARGV[at + 1], from, ARGV[3] == '1')
 end
 return 1
 `)
 
 /**
- * KEYS stream, lock, waiting, parked, value; ARGV group, consumer, most parked, reason, sum, attempts, then IDs. Moves entries to the
+ * KEYS stream, lock, waiting, parked, value; ARGV group, turn, most parked, reason, sum, attempts, then IDs. Moves entries to the
  * dead-letter stream. The value is dropped: the source does not have it, and is what counts. Answers how many found no room there, for which nothing
  * gives way; -1 where the lock was lost.
  */
@@ -236,15 +262,15 @@ for index = 7, #ARGV do
     redis.call('XDEL', KEYS[1], ARGV[index])
   end
 end
-local delivered, pending = progress(KEYS[1], ARGV[1])
-settle(KEYS[3], KEYS[5], #ARGV - 6, ARGV[5], delivered, pending, true)
+settle(KEYS[3], KEYS[5], #ARGV - 6, ARGV[5], waitsFrom(KEYS[1], ARGV[1]), true)
 redis.call('UNLINK', KEYS[5])
 return 0
 `)
 
 /** KEYS stream, lock; ARGV group, consumer. Gives the lock back; the consumer goes with it unless it leaves something unacknowledged. */
 export const releaseLock = script(`
-if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
+local holder = redis.call('GET', KEYS[2])
+if not holder or string.sub(holder, 1, #ARGV[2] + 1) ~= ARGV[2] .. '.' then return 0 end
 redis.call('DEL', KEYS[2])
 local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
 for _, consumer in ipairs(consumers.err and {} or consumers) do

@@ -2,7 +2,7 @@ import { headerBytes } from '../entry/envelope.ts'
 import type { Script } from '../redis/scripts.ts'
 import * as scripts from '../redis/stream-scripts.ts'
 import type { FakeRedis } from './fake-redis.ts'
-import { FakeStream } from './fake-stream.ts'
+import { type FakeEntry, FakeStream } from './fake-stream.ts'
 
 type Arguments = readonly (string | number | Buffer)[]
 type Model = (keys: readonly string[], args: Arguments) => unknown
@@ -22,6 +22,7 @@ export class FakeStreams {
     [scripts.appendIncrements, (...call) => this.#appendIncrements(...call)],
     [scripts.appendValue, (...call) => this.#appendValue(...call)],
     [scripts.take, (...call) => this.#take(...call)],
+    [scripts.takeMore, (...call) => this.#takeMore(...call)],
     [scripts.renewLock, ([lock], args) => (this.#holds(lock, args[0]) ? this.#renew(lock, args) : 0)],
     [scripts.acknowledge, (...call) => this.#acknowledge(...call)],
     [scripts.park, (...call) => this.#park(...call)],
@@ -108,29 +109,35 @@ export class FakeStreams {
   }
 
   #take([key = '', lock = '', waiting = '', dead = '']: readonly string[], args: Arguments): unknown {
-    const [, consumer, ttl, most] = [args[0], String(args[1]), Number(args[2]), Number(args[3])]
+    const [consumer, turn, ttl, most] = [String(args[1]), String(args[2]), Number(args[3]), Number(args[4])]
     const stream = this.#streams.get(key)
     const depth = this.#depth(key)
     const oldest = stream?.entries.values().next().value?.id
     const age = oldest === undefined ? 0 : Math.max(0, Math.floor((this.#redis.time() - oldest) / 1_000))
-    const isMine = this.#holds(lock, consumer)
+    const isMine = this.#isTurnOf(lock, consumer)
     const left = this.#redis.ttl(lock)
     const parked = this.parked(dead).length
     if (!isMine && left >= 0) return [0, depth, age, left, [], parked]
-    this.#redis.write(lock, consumer, ttl)
+    this.#redis.write(lock, turn, ttl)
     if (depth === 0) {
       for (const field of this.#hashes.get(waiting)?.keys() ?? [])
         if (field.endsWith(':n')) this.#redis.evict(field.slice(0, -2))
       this.#hashes.delete(waiting)
     }
-    if (stream === undefined) return [1, 0, 0, 0, [], parked]
+    if (stream === undefined) return [1, 0, 0, 0, [], parked, 0]
     const group = stream.openGroup()
     const others = group.pending.size - group.pendingOf(consumer)
     const claimed = group.pending.size > 0 ? stream.claim(consumer, most) : []
     const read = claimed.length < most ? stream.read(consumer, most - claimed.length) : []
     if (!isMine || depth === 0) group.forgetIdle((other) => other !== consumer)
-    const entries = [...claimed, ...read].map(({ id, fields }) => [Buffer.from(`${id}-0`), fields])
-    return [1, depth, age, Math.min(others, claimed.length), entries, parked]
+    const entries = [...claimed, ...read].map(replyOf)
+    return [1, depth, age, Math.min(others, claimed.length), entries, parked, claimed.length]
+  }
+
+  #takeMore([key = '', lock]: readonly string[], args: Arguments): unknown {
+    const stream = this.#streams.get(key)
+    if (!this.#holds(lock, args[2]) || stream?.group === undefined) return []
+    return stream.read(String(args[1]), Number(args[3])).map(replyOf)
   }
 
   #renew(lock: string | undefined, args: Arguments): number {
@@ -139,8 +146,8 @@ export class FakeStreams {
   }
 
   #acknowledge([stream = '', lock = '', waiting = '', ...values]: readonly string[], args: Arguments): number {
-    const [, consumer, drop, ...rest] = args
-    if (!this.#holds(lock, consumer)) return 0
+    const [, turn, drop, , ...rest] = args
+    if (!this.#holds(lock, turn)) return 0
     this.#streams.get(stream)?.acknowledge(rest.slice(2 * values.length).map(sequenceOf))
     for (const [index, value] of values.entries()) {
       this.#settle(stream, waiting, value, Number(rest[2 * index]), Number(rest[2 * index + 1]), drop === '1')
@@ -149,8 +156,8 @@ export class FakeStreams {
   }
 
   #park([key = '', lock = '', waiting = '', parked = '', value = '']: readonly string[], args: Arguments): number {
-    const [, consumer, most, reason = '', sum, attempts = '', ...ids] = args
-    if (!this.#holds(lock, consumer)) return -1
+    const [, turn, most, reason = '', sum, attempts = '', ...ids] = args
+    if (!this.#holds(lock, turn)) return -1
     const kept = [...this.parked(parked)] as Buffer[][]
     if (kept.length >= Number(most)) return ids.length
     const stream = this.#streams.get(key)
@@ -168,7 +175,7 @@ export class FakeStreams {
 
   #releaseLock([stream = '', lock = '']: readonly string[], args: Arguments): number {
     const consumer = String(args[1])
-    if (!this.#holds(lock, consumer)) return 0
+    if (!this.#isTurnOf(lock, consumer)) return 0
     this.#redis.evict(lock)
     this.#streams.get(stream)?.group?.forgetIdle((one) => one === consumer)
     return 1
@@ -236,8 +243,12 @@ export class FakeStreams {
     return this.#streams.get(stream)?.entries.size ?? 0
   }
 
-  #holds(lock: string | undefined, consumer: string | number | Buffer | undefined): boolean {
-    return this.#redis.get(lock ?? '')?.toString() === String(consumer)
+  #holds(lock: string | undefined, turn: string | number | Buffer | undefined): boolean {
+    return this.#redis.get(lock ?? '')?.toString() === String(turn)
+  }
+
+  #isTurnOf(lock: string, consumer: string): boolean {
+    return this.#redis.get(lock)?.toString().startsWith(`${consumer}.`) === true
   }
 
   /** One more operation waits for this value. */
@@ -272,6 +283,10 @@ function plus(before: Buffer, by: number): { entry: Buffer; text: string } | und
   entry.writeUInt32BE(text.length, 24)
   entry.writeUInt32BE(text.length, 28)
   return { entry, text }
+}
+
+function replyOf({ id, fields }: FakeEntry): [Buffer, readonly Buffer[]] {
+  return [Buffer.from(`${id}-0`), fields]
 }
 
 function bytesOf(argument: string | number | Buffer): Buffer {

@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import type { StreamEntry } from '../redis/stream-commands.ts'
+import { StreamEntry } from '../redis/stream-entry.ts'
 import { coalesce } from './coalesce.ts'
 
 const decode = (bytes: Buffer) => (bytes.toString() === 'broken' ? undefined : { value: bytes.toString() })
 
 function entry(sequence: number, fields: Readonly<Record<string, string>>): StreamEntry {
-  return {
-    id: `${sequence}-0`,
-    fields: new Map(Object.entries({ s: '0', ...fields }).map(([name, text]) => [name, Buffer.from(text)])),
-  }
+  const flat = Object.entries({ s: '0', ...fields }).flat()
+  return new StreamEntry(
+    `${sequence}-0`,
+    flat.map((text) => Buffer.from(text)),
+  )
 }
 const incremented = (sequence: number, key: string, by: number) =>
   entry(sequence, { o: `id${sequence}`, k: key, b: `${by}` })
@@ -52,10 +53,7 @@ describe('coalesce', () => {
   })
 
   test('releases with other schema versions: one operation a key all the same, and books of their own', () => {
-    const newer = {
-      ...incremented(2, 'a', 1),
-      fields: new Map([...incremented(2, 'a', 1).fields, ['s', Buffer.from('7')]]),
-    }
+    const newer = entry(2, { o: 'id2', k: 'a', b: '1', s: '7' })
     const { batched } = coalesce([incremented(1, 'a', 5), newer, incremented(3, 'a', 7)], decode)
     expect(batched.map(({ operation }) => operation)).toMatchObject([{ ids: ['id1', 'id2', 'id3'], increment: 13 }])
     expect(batched[0]?.shares.map(({ schemaVersion, sum }) => [schemaVersion, sum])).toEqual([

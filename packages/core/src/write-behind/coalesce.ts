@@ -1,5 +1,5 @@
 import type { BehindOperation, IncrementOperation } from '../options/behind-options.ts'
-import type { StreamEntry } from '../redis/stream-commands.ts'
+import type { StreamEntry } from '../redis/stream-entry.ts'
 
 /** One operation for the source, and where it came from. */
 export interface Batched<V> {
@@ -26,12 +26,27 @@ export interface Coalesced<V> {
   readonly unreadable: readonly Unreadable[]
 }
 
-type Parsed<V> = {
-  readonly entry: StreamEntry
+interface Parsed<V> {
   readonly key: string
   readonly id: string
   readonly schemaVersion: number
-} & ({ readonly by: number } | { readonly value: V; readonly sequence: number })
+  /** 0 for a set. */
+  readonly by: number
+  /** Undefined for an increment. */
+  readonly set: { readonly value: V } | undefined
+  readonly sequence: number
+}
+
+/** All that was found of one key so far. */
+interface Gathered<V> {
+  readonly key: string
+  readonly ids: string[]
+  readonly increments: number[]
+  readonly shares: { readonly schemaVersion: number; readonly entries: StreamEntry[]; sum: number }[]
+  /** The newest. */
+  set: { readonly value: V } | undefined
+  sequence: number
+}
 
 /**
  * Makes one operation of all that one key has in these entries, which are in the order of the stream. Keys keep the
@@ -41,49 +56,49 @@ export function coalesce<V>(
   entries: readonly StreamEntry[],
   decode: (bytes: Buffer) => { readonly value: V } | undefined,
 ): Coalesced<V> {
-  const byKey = new Map<string, Parsed<V>[]>()
+  // Of a namespace that was declared otherwise before, a key may have both kinds.
+  const increments = new Map<string, Gathered<V>>()
+  const sets = new Map<string, Gathered<V>>()
+  const all: Gathered<V>[] = []
   const unreadable: Unreadable[] = []
   for (const entry of entries) {
     const parsed = parse(entry, decode)
     if (parsed === undefined) {
-      unreadable.push({ entry, key: text(entry, 'k') ?? '', schemaVersion: Number(text(entry, 's') ?? 0) })
+      unreadable.push({ entry, key: entry.text('k') ?? '', schemaVersion: Number(entry.text('s') ?? 0) })
       continue
     }
-    // Of a namespace that was declared otherwise before, a key may have both kinds.
-    const place = `${'by' in parsed ? 'increment' : 'set'} ${parsed.key}`
-    const others = byKey.get(place)
-    if (others === undefined) byKey.set(place, [parsed])
-    else others.push(parsed)
+    const { key, set, sequence } = parsed
+    const byKey = set === undefined ? increments : sets
+    let gathered = byKey.get(key)
+    if (gathered === undefined) {
+      gathered = { key, ids: [], increments: [], shares: [], set, sequence }
+      byKey.set(key, gathered)
+      all.push(gathered)
+    }
+    add(gathered, parsed, entry)
   }
-  return { batched: [...byKey.values()].map(merge), unreadable }
+  return { batched: all.map((gathered) => ({ operation: operationOf(gathered), shares: gathered.shares })), unreadable }
 }
 
-function merge<V>(all: readonly Parsed<V>[]): Batched<V> {
-  const [first] = all as readonly [Parsed<V>]
-  const { key } = first
-  const ids = all.map(({ id }) => id)
-  const versions = [...new Set(all.map(({ schemaVersion }) => schemaVersion))]
-  const shares = versions.map((version) =>
-    shareOf(
-      version,
-      all.filter(({ schemaVersion }) => schemaVersion === version),
-    ),
-  )
-  if ('by' in first) {
-    return { operation: increment(key, ids, all.map(amountOf), sequenceOf(all.at(-1)?.entry)), shares }
+function add<V>(gathered: Gathered<V>, { id, by, set, sequence, schemaVersion }: Parsed<V>, entry: StreamEntry): void {
+  gathered.ids.push(id)
+  gathered.increments.push(by)
+  if (sequence >= gathered.sequence) {
+    gathered.set = set
+    gathered.sequence = sequence
   }
-  let newest = first
-  for (const one of all) if ('value' in one && one.sequence >= newest.sequence) newest = one
-  const { value, sequence } = newest
-  return { operation: { kind: 'set', key, value, ids, sequence }, shares }
+  const share = gathered.shares.find((one) => one.schemaVersion === schemaVersion)
+  if (share === undefined) gathered.shares.push({ schemaVersion, entries: [entry], sum: by })
+  else {
+    share.entries.push(entry)
+    share.sum += by
+  }
 }
 
-function shareOf<V>(schemaVersion: number, all: readonly Parsed<V>[]): Share {
-  const sum = all.reduce((total, one) => total + amountOf(one), 0)
-  return { schemaVersion, entries: all.map(({ entry }) => entry), sum }
+function operationOf<V>({ key, ids, increments, set, sequence }: Gathered<V>): BehindOperation<V> {
+  if (set === undefined) return increment(key, ids, increments, sequence)
+  return { kind: 'set', key, value: set.value, ids, sequence }
 }
-
-const amountOf = <V>(one: Parsed<V>): number => ('by' in one ? one.by : 0)
 
 export function increment(
   key: string,
@@ -91,7 +106,8 @@ export function increment(
   increments: readonly number[],
   sequence: number | undefined,
 ): IncrementOperation {
-  const sum = increments.reduce((total, by) => total + by, 0)
+  let sum = 0
+  for (const by of increments) sum += by
   return { kind: 'increment', key, increment: sum, ids, increments, sequence }
 }
 
@@ -99,23 +115,19 @@ function parse<V>(
   entry: StreamEntry,
   decode: (bytes: Buffer) => { readonly value: V } | undefined,
 ): Parsed<V> | undefined {
-  const id = text(entry, 'o')
-  const key = text(entry, 'k')
+  const id = entry.text('o')
+  const key = entry.text('k')
   if (id === undefined || key === undefined) return undefined
-  const common = { entry, key, id, schemaVersion: Number(text(entry, 's') ?? 0) }
-  const by = text(entry, 'b')
-  if (by !== undefined) return Number.isSafeInteger(Number(by)) ? { ...common, by: Number(by) } : undefined
-  const bytes = entry.fields.get('v')
-  const decoded = bytes && decode(bytes)
-  if (decoded === undefined) return undefined
-  const own = text(entry, 'q')
-  return { ...common, value: decoded.value, sequence: own ? Number(own) : (sequenceOf(entry) ?? 0) }
-}
-
-function text(entry: StreamEntry, field: string): string | undefined {
-  return entry.fields.get(field)?.toString()
-}
-
-function sequenceOf(entry: StreamEntry | undefined): number | undefined {
-  return entry === undefined ? undefined : Number(entry.id.split('-', 1)[0])
+  const schemaVersion = Number(entry.text('s') ?? 0)
+  // Of an ID the part before the "-", which ends the number.
+  const place = Number.parseInt(entry.id, 10)
+  const text = entry.text('b')
+  if (text !== undefined) {
+    const by = Number(text)
+    return Number.isSafeInteger(by) ? { key, id, schemaVersion, by, set: undefined, sequence: place } : undefined
+  }
+  const bytes = entry.field('v')
+  const set = bytes && decode(bytes)
+  if (set === undefined) return undefined
+  return { key, id, schemaVersion, by: 0, set, sequence: Number(entry.text('q') || place) }
 }

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { createGroupedKeySpace } from '../entry/key.ts'
 import type { BehindOperation } from '../options/behind-options.ts'
 import { silentLogger } from '../options/logger.ts'
-import type { StreamCommands, StreamEntry, Taken } from '../redis/stream-commands.ts'
+import type { HandedOut, StreamCommands, Taken } from '../redis/stream-commands.ts'
+import { StreamEntry } from '../redis/stream-entry.ts'
 import { drawing, SteppingClock } from '../testing-support/stepping-clock.ts'
 import { Flusher } from './flusher.ts'
 import { Saving } from './saving.ts'
@@ -17,29 +18,43 @@ class FakeStream {
   takes = 0
   renewals = 0
   #last = 0
+  #handedOut = 0
 
   add(key: string): void {
     this.#last += 1
     const fields = { o: `id-${this.#last}`, k: key, b: '1', s: '0' }
-    const buffers = Object.entries(fields).map(([name, text]): [string, Buffer] => [name, Buffer.from(text)])
-    this.entries.push({ id: `${this.#last}-0`, fields: new Map(buffers) })
+    const flat = Object.entries(fields).flat()
+    this.entries.push(
+      new StreamEntry(
+        `${this.#last}-0`,
+        flat.map((text) => Buffer.from(text)),
+      ),
+    )
   }
 
   readonly commands = {
-    take: async (_: unknown, consumer: string, __: number, most: number): Promise<Taken> => {
+    take: async (...[, consumer, turn, , most]: Parameters<StreamCommands['take']>): Promise<Taken> => {
       this.takes += 1
       if (this.away) throw new Error('not connected')
       const seen = { depth: this.entries.length, age: 5, parked: this.parked.length }
-      if (this.heldBy !== undefined && this.heldBy !== consumer) return { ...seen, kind: 'held', lockedFor: 400 }
-      this.heldBy = consumer
-      return { ...seen, kind: 'taken', takenOver: 0, entries: this.entries.slice(0, most) }
+      if (this.heldBy !== undefined && !this.heldBy.startsWith(`${consumer}.`))
+        return { ...seen, kind: 'held', lockedFor: 400 }
+      this.heldBy = turn
+      const entries = this.entries.slice(0, most)
+      this.#handedOut = entries.length
+      return { ...seen, kind: 'taken', takenOver: 0, inARow: true, entries }
+    },
+    takeMore: async (...[, , , most]: Parameters<StreamCommands['takeMore']>) => {
+      const from = this.#handedOut
+      this.#handedOut = Math.min(this.entries.length, from + most)
+      return this.entries.slice(from, this.#handedOut)
     },
     renewLock: async () => {
       this.renewals += 1
       return true
     },
-    acknowledge: async (_: unknown, consumer: string, ids: readonly string[]) => {
-      if (this.heldBy !== consumer) return false
+    acknowledge: async (_: unknown, turn: string, { ids }: HandedOut) => {
+      if (this.heldBy !== turn) return false
       this.entries = this.entries.filter(({ id }) => !ids.includes(id))
       return true
     },
@@ -152,7 +167,7 @@ describe('a flusher', () => {
 
   test('an entry that cannot be read is parked at once', async () => {
     const { clock, stream } = start()
-    stream.entries.push({ id: '99-0', fields: new Map() })
+    stream.entries.push(new StreamEntry('99-0', []))
     stream.add('a')
     await clock.advance(1)
     expect(stream.parked).toEqual(['99-0 NotReadable: no operation of ours 0'])

@@ -2,17 +2,19 @@ import type { Clock, Random } from '../clock.ts'
 import type { GroupedKeySpace, GroupKeys } from '../entry/key.ts'
 import type { BehindOperation, BehindSettings } from '../options/behind-options.ts'
 import type { Logger } from '../options/logger.ts'
-import type { Settled, StreamCommands, StreamEntry } from '../redis/stream-commands.ts'
+import type { Settled, StreamCommands, Taken } from '../redis/stream-commands.ts'
+import type { StreamEntry } from '../redis/stream-entry.ts'
 import { type Batched, coalesce, type Share } from './coalesce.ts'
 import { NotReadable, ParkedFull, Parking } from './parking.ts'
 import { kindOf, type Saving } from './saving.ts'
 import type { Tallies } from './tallies.ts'
+import { lockTtl, Turns } from './turns.ts'
 import { whileRenewing } from './while-renewing.ts'
 
 export interface FlusherParts<V> {
   readonly namespace: string
   readonly settings: BehindSettings<V>
-  readonly streams: Pick<StreamCommands, 'take' | 'renewLock' | 'acknowledge' | 'park' | 'releaseLock'>
+  readonly streams: Pick<StreamCommands, 'take' | 'takeMore' | 'renewLock' | 'acknowledge' | 'park' | 'releaseLock'>
   readonly keys: GroupedKeySpace
   readonly saving: Saving<V>
   readonly tallies: Tallies
@@ -24,8 +26,6 @@ export interface FlusherParts<V> {
   decode(bytes: Buffer): { readonly value: V } | undefined
 }
 
-// A process that is killed while it flushes is replaced after so long.
-const lockTtl = 5_000
 const renewEvery = lockTtl / 3
 const idlePause = 1_000
 const firstRetry = 100
@@ -33,6 +33,8 @@ const firstRetry = 100
 const longestRetry = 3_000
 // Bad operations stay with the group until they are parked, and must leave room for others beside them.
 const mostCarried = 10
+// Keys. One script blocks Redis while it runs.
+const mostAcknowledged = 1_000
 
 /**
  * Saves what waits in one stream. Of all processes one at a time does, who holds the lock, and by one batch at a time: what is of one
@@ -42,6 +44,7 @@ export class Flusher<V> {
   readonly #parts: FlusherParts<V>
   readonly #group: GroupKeys
   readonly #parking: Parking
+  readonly #turns: Turns
   /** How often the operation of a key has failed, while others were saved. */
   readonly #failures = new Map<string, number>()
   #carried = 0
@@ -63,6 +66,7 @@ export class Flusher<V> {
     this.#parts = parts
     this.#group = group
     this.#parking = new Parking(parts, group)
+    this.#turns = new Turns(parts.streams, group, parts.consumer)
     this.#schedule(0)
   }
 
@@ -151,9 +155,10 @@ export class Flusher<V> {
   }
 
   async #flush(): Promise<number> {
-    const { streams, consumer, settings, tallies, random, clock } = this.#parts
-    const most = settings.batch + Math.min(this.#carried, mostCarried * settings.batch)
-    const taken = await streams.take(this.#group, consumer, lockTtl, most).catch((error: unknown) => {
+    const { settings, tallies, random, clock } = this.#parts
+    const again = Math.min(this.#carried, mostCarried * settings.batch)
+    const most = settings.batch + again
+    const taken = await this.#turns.begin(most, again).catch((error: unknown) => {
       this.holdsLock = false
       throw error
     })
@@ -174,15 +179,19 @@ export class Flusher<V> {
     }
     this.#idleRounds = 0
     const began = clock.now()
-    const renew = () => streams.renewLock(this.#group, consumer, lockTtl)
-    const settled = await whileRenewing(clock, renewEvery, renew, () => this.#save(taken.entries))
+    const settled = await whileRenewing(
+      clock,
+      renewEvery,
+      () => this.#turns.renew(),
+      () => this.#save(taken),
+    )
     this.depth = Math.max(0, taken.depth - settled)
     tallies.lagSeconds.observe(Math.max(0, taken.age + clock.now() - began) / 1_000)
     return taken.entries.length >= most ? 0 : settings.delay
   }
 
   /** How many entries have left the stream. */
-  async #save(entries: readonly StreamEntry[]): Promise<number> {
+  async #save({ entries, inARow }: Extract<Taken, { kind: 'taken' }>): Promise<number> {
     const { decode, keys } = this.#parts
     const { batched, unreadable } = coalesce(entries, decode)
     const isCalm = this.#failedRounds === 0 && this.#carried === 0
@@ -193,12 +202,18 @@ export class Flusher<V> {
       const value = keys.valueIn(this.#group, key, schemaVersion)
       settled += await this.#park([entry], { value, count: 1, sum: 0 }, new NotReadable('no operation of ours'), 0)
     }
-    settled += await (isCalm ? this.#saveTogether(batched) : this.#saveApart(batched))
+    settled += await (isCalm
+      ? this.#saveTogether(batched, entries, inARow && unreadable.length === 0)
+      : this.#saveApart(batched))
     if (this.#parking.full) throw new ParkedFull()
     return settled
   }
 
-  async #saveTogether(batched: readonly Batched<V>[]): Promise<number> {
+  async #saveTogether(
+    batched: readonly Batched<V>[],
+    entries: readonly StreamEntry[],
+    inARow: boolean,
+  ): Promise<number> {
     if (batched.length === 0) return 0
     const { saving, tallies } = this.#parts
     try {
@@ -209,7 +224,7 @@ export class Flusher<V> {
       this.#carry(batched)
       throw error
     }
-    return await this.#acknowledge(batched)
+    return await this.#acknowledge(batched, inARow ? entries : undefined)
   }
 
   async #saveApart(batched: readonly Batched<V>[]): Promise<number> {
@@ -241,17 +256,35 @@ export class Flusher<V> {
     for (const { shares } of batched) for (const { entries } of shares) this.#carried += entries.length
   }
 
-  async #acknowledge(saved: readonly Batched<V>[]): Promise<number> {
-    const { streams, consumer, tallies, settings } = this.#parts
-    const ids = saved.flatMap(({ shares }) => shares.flatMap(({ entries }) => entries.map(({ id }) => id)))
+  /** `inARow`: the entries of `saved` as they were taken, and nothing else. Answers how many have left the stream. */
+  async #acknowledge(saved: readonly Batched<V>[], inARow?: readonly StreamEntry[]): Promise<number> {
+    this.#parts.tallies.batches += 1
+    if (saved.length <= mostAcknowledged) return await this.#acknowledgeTogether(saved, inARow)
+    let left = 0
+    for (let from = 0; from < saved.length; from += mostAcknowledged) {
+      left += await this.#acknowledgeTogether(saved.slice(from, from + mostAcknowledged), undefined)
+    }
+    return left
+  }
+
+  async #acknowledgeTogether(
+    saved: readonly Batched<V>[],
+    inARow: readonly StreamEntry[] | undefined,
+  ): Promise<number> {
+    const { streams, tallies, settings } = this.#parts
+    const ids = inARow?.map(({ id }) => id) ?? []
+    const settled: Settled[] = []
+    for (const { operation, shares } of saved) {
+      for (const share of shares) {
+        settled.push(this.#settledOf(operation.key, share))
+        if (inARow === undefined) for (const { id } of share.entries) ids.push(id)
+      }
+    }
     const drop = settings.sequence !== undefined
-    const settled = saved.flatMap(({ operation: { key }, shares }) =>
-      shares.map((share) => this.#settledOf(key, share)),
-    )
+    const handedOut = { ids, inARow: inARow !== undefined }
     // Where the lock was lost another process saves them once more, and the source drops them.
-    this.holdsLock = await streams.acknowledge(this.#group, consumer, ids, settled, drop)
+    this.holdsLock = await streams.acknowledge(this.#group, this.#turns.name, handedOut, settled, drop)
     tallies.saved += ids.length
-    tallies.batches += 1
     return ids.length
   }
 
@@ -260,7 +293,7 @@ export class Flusher<V> {
   }
 
   async #park(entries: readonly StreamEntry[], settled: Settled, error: unknown, attempts: number): Promise<number> {
-    const left = await this.#parking.park(entries, settled, error, attempts)
+    const left = await this.#parking.park(this.#turns.name, entries, settled, error, attempts)
     this.#carried += entries.length - left
     this.parked += left
     return left

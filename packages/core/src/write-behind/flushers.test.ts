@@ -2,16 +2,18 @@ import { expect, test } from 'vitest'
 import { createGroupedKeySpace } from '../entry/key.ts'
 import type { BehindOperation, SaveManyContext } from '../options/behind-options.ts'
 import type { Logger } from '../options/logger.ts'
-import type { StreamEntry, Taken } from '../redis/stream-commands.ts'
+import type { Taken } from '../redis/stream-commands.ts'
+import { StreamEntry } from '../redis/stream-entry.ts'
 import { drawing, SteppingClock } from '../testing-support/stepping-clock.ts'
 import { Flushers } from './flushers.ts'
 import { Saving } from './saving.ts'
 import { Tallies } from './tallies.ts'
 
-const fields = new Map(
-  Object.entries({ o: 'id', k: 'a', b: '1', s: '0' }).map(([name, text]) => [name, Buffer.from(text)]),
+const fields = ['o', 'id', 'k', 'a', 'b', '1', 's', '0']
+const entry = new StreamEntry(
+  '1-0',
+  fields.map((text) => Buffer.from(text)),
 )
-const entry: StreamEntry = { id: '1-0', fields }
 
 /** One operation waits, and stays until it is acknowledged. */
 function start(saveMany: (operations: readonly BehindOperation<number>[], context: SaveManyContext) => unknown) {
@@ -34,8 +36,9 @@ function start(saveMany: (operations: readonly BehindOperation<number>[], contex
   const streams = {
     take: async (): Promise<Taken> => {
       if (away) throw new Error('not connected')
-      return { kind: 'taken', depth: entries.length, age: 70, parked: 2, takenOver: 0, entries }
+      return { kind: 'taken', depth: entries.length, age: 70, parked: 2, takenOver: 0, inARow: true, entries }
     },
+    takeMore: async () => [],
     renewLock: async () => true,
     acknowledge: async () => {
       entries = []

@@ -18,6 +18,8 @@ export type NotAppended = 'refused' | 'full'
 
 // One script blocks Redis while it runs.
 const mostTogether = 128
+// While Redis runs one half this process hears of the other. Below so many a script costs more than that is worth.
+const fewestTogether = 32
 
 /** Increments of one tick on one stream share one script, one deadline and one breaker call, as reads share an MGET. */
 export class GatheredAppends {
@@ -49,9 +51,8 @@ export class GatheredAppends {
   #send(): void {
     const waiting = this.#waiting
     this.#waiting = []
-    for (let from = 0; from < waiting.length; from += mostTogether) {
-      void this.#sendTogether(waiting.slice(from, from + mostTogether))
-    }
+    const size = Math.min(mostTogether, Math.max(fewestTogether, Math.ceil(waiting.length / 2)))
+    for (let from = 0; from < waiting.length; from += size) void this.#sendTogether(waiting.slice(from, from + size))
   }
 
   async #sendTogether(some: readonly Waiting[]): Promise<void> {

@@ -2,7 +2,7 @@ import type { GroupedKeySpace, GroupKeys } from '../entry/key.ts'
 import { InvalidArgumentError, ParkedUnavailableError } from '../errors.ts'
 import type { WriteGate } from '../pressure/write-gate.ts'
 import type { ParkedCommands, Retry } from '../redis/parked-commands.ts'
-import type { StreamEntry } from '../redis/stream-commands.ts'
+import type { StreamEntry } from '../redis/stream-entry.ts'
 
 interface ParkedFacts {
   /** Where it stands among what is parked: names it to `retryParked` and `discardParked`. A retry that fails parks it at another place. */
@@ -164,7 +164,7 @@ export class Parked<V> {
     }
     const by = text(entry, 'b')
     if (by !== '' && Number.isSafeInteger(Number(by))) return { ...facts, kind: 'increment', increment: Number(by) }
-    const bytes = entry.fields.get('v')
+    const bytes = entry.field('v')
     const decoded = bytes && this.#parts.decode(bytes)
     return decoded === undefined ? { ...facts, kind: 'unreadable' } : { ...facts, kind: 'set', value: decoded.value }
   }
@@ -205,8 +205,8 @@ export class Parked<V> {
 
 const isRoom = (retried: number | undefined): boolean => retried !== undefined
 
-function text({ fields }: StreamEntry, name: string): string {
-  return fields.get(name)?.toString() ?? ''
+function text(entry: StreamEntry, name: string): string {
+  return entry.text(name) ?? ''
 }
 
 function leading(id: string): number {

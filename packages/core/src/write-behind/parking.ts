@@ -1,6 +1,7 @@
 import type { GroupKeys } from '../entry/key.ts'
 import type { Logger } from '../options/logger.ts'
-import type { Settled, StreamCommands, StreamEntry } from '../redis/stream-commands.ts'
+import type { Settled, StreamCommands } from '../redis/stream-commands.ts'
+import type { StreamEntry } from '../redis/stream-entry.ts'
 import { kindOf, reasonOf } from './saving.ts'
 import type { Tallies } from './tallies.ts'
 
@@ -10,7 +11,6 @@ export interface ParkingParts {
   readonly streams: Pick<StreamCommands, 'park'>
   readonly tallies: Tallies
   readonly logger: Logger
-  readonly consumer: string
 }
 
 /** As many operations are parked as `behind.maxParked` allows. */
@@ -35,11 +35,17 @@ export class Parking {
   }
 
   /** How many entries have left the stream: all of them or, where there is no room or the lock is lost, none. */
-  async park(entries: readonly StreamEntry[], settled: Settled, error: unknown, attempts: number): Promise<number> {
-    const { streams, consumer, settings, tallies, logger, namespace } = this.#parts
+  async park(
+    turn: string,
+    entries: readonly StreamEntry[],
+    settled: Settled,
+    error: unknown,
+    attempts: number,
+  ): Promise<number> {
+    const { streams, settings, tallies, logger, namespace } = this.#parts
     const ids = entries.map(({ id }) => id)
     const reason = { text: reasonOf(error), attempts }
-    const left = await streams.park(this.#group, consumer, ids, settled, reason, settings.maxParked)
+    const left = await streams.park(this.#group, turn, ids, settled, reason, settings.maxParked)
     this.full ||= left !== undefined && left > 0
     if (left !== 0) return 0
     tallies.parked += ids.length
