@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock, Random } from '../clock.ts'
-import type { Fenced, Fences } from '../coherence/fences.ts'
+import type { Fenced, Fences, WriteTicket } from '../coherence/fences.ts'
 import { invalidation } from '../coherence/messages.ts'
 import type { PendingInvalidations } from '../coherence/pending-invalidations.ts'
 import { type Codec, createCodec, seal } from '../entry/codec.ts'
@@ -16,12 +16,12 @@ import type { Account } from '../pressure/account.ts'
 import type { WriteGate } from '../pressure/write-gate.ts'
 import type { RedisCommands } from '../redis/commands.ts'
 import { ParkedCommands } from '../redis/parked-commands.ts'
-import { type Append, type AppendSettings, StreamCommands } from '../redis/stream-commands.ts'
+import { type AppendSettings, StreamCommands } from '../redis/stream-commands.ts'
 import { increment } from './coalesce.ts'
 import { DirectSaves } from './direct-saves.ts'
 import { EvictionGuard } from './eviction-guard.ts'
 import { Flushers } from './flushers.ts'
-import { type AppendedIncrement, GatheredAppends, type NotAppended } from './gathered-appends.ts'
+import { GatheredAppends, type NotAppended } from './gathered-appends.ts'
 import { Parked } from './parked.ts'
 import { kindOf, Saving } from './saving.ts'
 import { type BehindHealth, type BehindStatistics, Tallies } from './tallies.ts'
@@ -59,6 +59,14 @@ export interface BehindRemote {
 const retryAfter = 5
 const askPolicyEvery = 30_000
 const longestId = 128
+
+/** Why Redis has not taken an operation, as far as is known. */
+const reasons: Record<NotAppended | 'silent', string> = {
+  silent: 'Redis does not answer',
+  refused: 'Redis is full or refuses writes',
+  full: 'as many operations wait as behind.maxWaiting allows',
+  unconfirmed: 'Redis did not confirm it',
+}
 
 /**
  * Write-behind: an operation is answered once Redis has it, in a stream and in the cached value at once; a flusher saves it later. What Redis does
@@ -109,7 +117,10 @@ export class WriteBehind<V> {
       channel: parts.local === undefined ? undefined : remote.channel,
     }
     this.#appends = keys.groups.map(
-      (group) => new GatheredAppends(this.#streams, remote.gate, group, this.#appendSettings),
+      (group) =>
+        new GatheredAppends(this.#streams, remote.gate, group, this.#appendSettings, (error) =>
+          this.#noteUnconfirmed(error),
+        ),
     )
     this.#flushers = new Flushers<V>(shared)
     this.parked = new Parked<V>({
@@ -137,46 +148,48 @@ export class WriteBehind<V> {
 
   /** Resolves when Redis has it, or the source. Answers the number after it, where it was cached. */
   async increment(key: string, by: number, ownId: string | undefined): Promise<number | undefined> {
-    if (!this.#parts.behind.counters) throw new InvalidArgumentError('increment', 'expected behind: { counters: true }')
+    const { behind, keys, fences } = this.#parts
+    if (!behind.counters) throw new InvalidArgumentError('increment', 'expected behind: { counters: true }')
     if (!Number.isSafeInteger(by)) throw new InvalidArgumentError('by', 'expected a whole number, of 53 bits at most')
     const id = this.#idOf(ownId)
-    return await this.#write(key, id, async () => {
-      const appends = this.#appends[this.#parts.keys.numberOf(key)]
-      const appended = await this.#append(
-        key,
-        async () => (await appends?.append({ ...this.#appendOf(key, id), by })) ?? 'refused',
-      )
-      if (typeof appended === 'object') return appended.value
-      await this.#saveDirectly(increment(key, [id], [by], undefined), appended)
-      return undefined
-    })
+    const ticket = fences.openWrite(key)
+    try {
+      if (!this.#guard.safe) await this.#guard.assert()
+      const group = keys.numberOf(key)
+      const appends = this.#guard.safe ? this.#appends[group] : undefined
+      const outcome = (await appends?.append(id, key, keys.value(key), by, this.#messageOf(key))) ?? 'silent'
+      const appended = typeof outcome === 'object'
+      if (appended) this.#noteAppended(group)
+      else await this.#saveDirectly(increment(key, [id], [by], undefined), reasons[outcome])
+      this.#parts.counters.writes += 1
+      return appended ? outcome.value : undefined
+    } catch (error) {
+      throw this.#failed(id, error)
+    } finally {
+      this.#forget(key, ticket)
+    }
   }
 
   async set(key: string, value: V, ownId: string | undefined): Promise<void> {
-    const { behind, keys, remote } = this.#parts
+    const { behind, fences } = this.#parts
     if (behind.counters) throw new InvalidArgumentError('set', 'expected increment: these are counters')
     const id = this.#idOf(ownId)
     const sequence = this.#sequenceOf(key, value)
     const entry = await this.#prepare(value)
-    await this.#write(key, id, async () => {
-      const send = () =>
-        this.#streams.appendValue(
-          keys.groupOf(key),
-          this.#appendSettings,
-          this.#appendOf(key, id),
-          keys.lease(key),
-          entry,
-          sequence,
-        )
-      const appended = await this.#append(key, async () => {
-        const outcome = await remote.gate.run('essential', send, (taken) => taken)
-        return typeof outcome === 'string' ? 'refused' : outcome ? { value: undefined } : 'full'
-      })
-      if (typeof appended === 'object') return
+    const ticket = fences.openWrite(key)
+    try {
+      if (!this.#guard.safe) await this.#guard.assert()
+      const outcome = this.#guard.safe ? await this.#appendValue(key, id, entry, sequence) : 'silent'
+      if (outcome === 'appended') this.#noteAppended(this.#parts.keys.numberOf(key))
       // Older values of the key may wait, here or with another process's: only a sequence can tell the source which is newer.
-      if (sequence === undefined) throw this.#refused(appended, id)
-      await this.#saveDirectly({ kind: 'set', key, value, ids: [id], sequence }, appended)
-    })
+      else if (sequence === undefined) throw this.#refused(reasons[outcome], id)
+      else await this.#saveDirectly({ kind: 'set', key, value, ids: [id], sequence }, reasons[outcome])
+      this.#parts.counters.writes += 1
+    } catch (error) {
+      throw this.#failed(id, error)
+    } finally {
+      this.#forget(key, ticket)
+    }
   }
 
   /** Saves what waits. False where some of it still does when the time is over. */
@@ -190,56 +203,55 @@ export class WriteBehind<V> {
     await this.#flushers.close(milliseconds, this.#direct.settled())
   }
 
-  /** Counts it, and says of each failure what it is. */
-  async #write<T>(key: string, id: string, work: () => Promise<T>): Promise<T> {
-    const { counters } = this.#parts
-    try {
-      const result = await this.#forgetting([key], work)
-      counters.writes += 1
-      return result
-    } catch (error) {
-      counters.writeErrors += 1
-      this.#tallies.refused += 1
-      if (error instanceof EvictionPolicyError || error instanceof WriteBehindRefusedError) throw error
-      throw this.#refused('the source did not take it either', id, error)
-    }
+  #failed(id: string, error: unknown): Error {
+    this.#parts.counters.writeErrors += 1
+    this.#tallies.refused += 1
+    if (error instanceof EvictionPolicyError || error instanceof WriteBehindRefusedError) return error
+    return this.#refused('the source did not take it either', id, error)
   }
 
   /** Reads that began before `work` ended keep nothing of what they read of these keys. */
   async #forgetting<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
-    const { fences, local } = this.#parts
-    const tickets = keys.map((key) => [key, fences.openWrite(key)] as const)
+    const tickets = keys.map((key) => [key, this.#parts.fences.openWrite(key)] as const)
     try {
       return await work()
     } finally {
-      for (const [key, ticket] of tickets) {
-        fences.closeWrite(key, ticket)
-        local?.delete(key)
-      }
+      for (const [key, ticket] of tickets) this.#forget(key, ticket)
     }
   }
 
-  /** What Redis answered, or why it has not taken it, as far as is known. */
-  async #append(
+  #forget(key: string, ticket: WriteTicket): void {
+    this.#parts.fences.closeWrite(key, ticket)
+    this.#parts.local?.delete(key)
+  }
+
+  async #appendValue(
     key: string,
-    append: () => Promise<AppendedIncrement | NotAppended>,
-  ): Promise<AppendedIncrement | string> {
-    if (!this.#guard.safe) await this.#guard.assert()
-    if (!this.#guard.safe) return 'Redis does not answer'
+    id: string,
+    entry: Buffer,
+    sequence: number | undefined,
+  ): Promise<'appended' | NotAppended> {
+    const { keys, remote } = this.#parts
+    const append = { id, key, value: keys.value(key), message: this.#messageOf(key) }
+    const send = () =>
+      this.#streams.appendValue(keys.groupOf(key), this.#appendSettings, append, keys.lease(key), entry, sequence)
     try {
-      const outcome = await append()
-      if (outcome === 'refused') return 'Redis is full or refuses writes'
-      if (outcome === 'full') return 'as many operations wait as behind.maxWaiting allows'
-      this.#tallies.appended += 1
-      this.#flushers.wake(this.#parts.keys.numberOf(key))
-      return outcome
+      const outcome = await remote.gate.run('essential', send, (taken) => taken)
+      return typeof outcome === 'string' ? 'refused' : outcome ? 'appended' : 'full'
     } catch (error) {
-      this.#parts.logger.debug(
-        { namespace: this.#parts.settings.name, error: kindOf(error) },
-        'write-behind: not appended',
-      )
-      return 'Redis did not confirm it'
+      this.#noteUnconfirmed(error)
+      return 'unconfirmed'
     }
+  }
+
+  #noteAppended(group: number): void {
+    this.#tallies.appended += 1
+    this.#flushers.wake(group)
+  }
+
+  #noteUnconfirmed(error: unknown): void {
+    const { logger, settings } = this.#parts
+    logger.debug({ namespace: settings.name, error: kindOf(error) }, 'write-behind: not appended')
   }
 
   async #saveDirectly(operation: BehindOperation<V>, reason: string): Promise<void> {
@@ -261,10 +273,10 @@ export class WriteBehind<V> {
     return new WriteBehindRefusedError(this.#parts.settings.name, reason, retryAfter, id, cause)
   }
 
-  #appendOf(key: string, id: string): Append {
-    const { local, remote, keys, id: namespace } = this.#parts
-    const message = local === undefined ? '' : invalidation(remote.sender, namespace, key)
-    return { id, key, value: keys.value(key), message }
+  /** What others are to be told; nothing where nobody keeps values locally. */
+  #messageOf(key: string): string {
+    const { local, remote, id } = this.#parts
+    return local === undefined ? '' : invalidation(remote.sender, id, key)
   }
 
   #idOf(own: string | undefined): string {
