@@ -176,7 +176,9 @@ describe('generations', () => {
     expect(believed(deaf.generations, before)).toBe(false)
     expect(deaf.state.changes).toEqual([false])
 
+    // As the link tells of it: a channel is never lost without a doubt.
     deaf.state.channel = 'lost'
+    deaf.generations.onDoubt()
     const asked = trouble.asked
     await deaf.generations.ready()
     await deaf.generations.ready()
@@ -197,6 +199,21 @@ describe('generations', () => {
     expect(await deaf.generations.ready()).toBe(true)
     expect(believed(deaf.generations, before)).toBe(false)
     expect(believed(deaf.generations, deaf.stamps(1))).toBe(true)
+  })
+
+  test('are asked for again where more is told while the first answer is under way than is kept', async () => {
+    const { trouble, process } = open()
+    const { generations } = process('A')
+    let answer = () => {}
+    trouble.answers = new Promise((resolve) => {
+      answer = resolve
+    })
+    const first = generations.ready()
+    const message = { kind: 'generations', sender: 'B', namespace: 'item', identity: 'another', counts: [] } as const
+    for (let told = 0; told <= 1_000; told++) generations.onMessage(message)
+    answer()
+    expect(await first).toBe(false)
+    expect(await generations.ready()).toBe(true)
   })
 
   test('that Redis has older than they were known are given up altogether', async () => {

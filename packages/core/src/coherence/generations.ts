@@ -17,6 +17,8 @@ export interface GenerationsRemote {
 
 // A bound on one script and on one message.
 const largestBatch = 200
+// While one answer is under way. With more it is not believed, and asked for again.
+const mostHeard = 1_000
 
 const newIdentity = () => randomBytes(9).toString('base64url')
 
@@ -46,8 +48,11 @@ export class Generations {
   #isUnknownLoaded = false
   #allChangedAt = 0
   #knownUntil = Number.NEGATIVE_INFINITY
+  /** Known for as long as the channel is not doubted: all that a hit asks, for whether the channel is connected takes longer to find out. */
+  #isCertain = false
   #doubts = 0
   #asking: Promise<boolean> | undefined
+  #underWay = 0
   /** What was told while the first answer was under way. */
   #heard: GenerationsMessage[] = []
 
@@ -84,7 +89,7 @@ export class Generations {
 
   /** Whether an entry in Redis is to be believed, by the stamps in its bytes from `at` on. */
   believes(bytes: Buffer, at: number): boolean {
-    if (at === 0 || !this.#known || !this.#table.isCurrent(bytes, at)) return false
+    if (at === 0 || !(this.#isCertain || this.#known) || !this.#table.isCurrent(bytes, at)) return false
     return this.#untold.size === 0 || !this.#isUntold(stampedSlots(bytes, at))
   }
 
@@ -102,6 +107,7 @@ export class Generations {
 
   /** Whether the counts are right for a read that begins now; a promise where Redis must be asked for them, which never rejects. */
   ready(): boolean | Promise<boolean> {
+    if (this.#isCertain) return true
     const remote = this.#remote
     if (remote === undefined) return false
     if (remote.channel !== 'lost' && this.#known) return true
@@ -135,7 +141,8 @@ export class Generations {
     const { identity, counts } = message
     if (this.#table.identity === '') {
       // Nothing of Redis is believed yet. Whether the first answer is older than this is to be seen when it is here.
-      if (this.#asking !== undefined) this.#heard.push(message)
+      if (this.#heard.length === mostHeard) this.#forget()
+      else if (this.#underWay > 0) this.#heard.push(message)
       this.#changeAll()
     } else if (identity !== this.#table.identity) {
       // Whether it is newer than what is known, Redis must say.
@@ -161,6 +168,7 @@ export class Generations {
 
   #forget(): void {
     this.#knownUntil = Number.NEGATIVE_INFINITY
+    this.#isCertain = false
     this.#doubts += 1
     this.#asking = undefined
   }
@@ -189,6 +197,7 @@ export class Generations {
     const doubts = this.#doubts
     const before = this.#changes
     const asked = clock.now()
+    this.#underWay += 1
     const answer = commands.readGenerations(
       this.#redisKey,
       newIdentity(),
@@ -203,6 +212,7 @@ export class Generations {
       if (doubts !== this.#doubts) return false
       if (!this.#adopt(bytes, before)) return false
       this.#knownUntil = remote.channel === 'off' ? asked + this.#checkEvery : Number.POSITIVE_INFINITY
+      this.#isCertain = remote.channel === 'connected'
       return true
     } catch {
       // Without the channel what was known when Redis last answered may have been counted on since.
@@ -210,6 +220,8 @@ export class Generations {
       return false
     } finally {
       if (doubts === this.#doubts) this.#asking = undefined
+      this.#underWay -= 1
+      if (this.#underWay === 0) this.#heard = []
     }
   }
 
