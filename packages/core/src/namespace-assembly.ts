@@ -143,9 +143,9 @@ function createGenerations(
 }
 
 function remoteOf(link: RedisLink, account: Account, id: string, clock: Clock) {
-  const { commands, gate, pending, channelName: channel, sender, tracks } = link
+  const { commands, entries, gate, pending, channelName: channel, sender, tracks } = link
   const trusts = (key: string) => pending.trusts(id, key)
-  return { commands, gate, account, pending, clock, channel, sender, trusts, tracks }
+  return { commands, entries, gate, account, pending, clock, channel, sender, trusts, tracks }
 }
 
 /** Once a namespace: the first large value tells as much as the thousandth. */
