@@ -1,10 +1,6 @@
-import { execFile } from 'node:child_process'
-import { mkdir, readFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-
-const run = promisify(execFile)
+import { cacheOf, unpackedFromDebian } from './debian.ts'
+import { versionOf } from './program.ts'
 
 export interface PrometheusPrograms {
   readonly prometheus: string
@@ -37,46 +33,18 @@ async function search(): Promise<PrometheusPrograms | { readonly reason: string 
 async function inFolder(folder: string): Promise<PrometheusPrograms | undefined> {
   const prometheus = join(folder, 'prometheus')
   const promtool = join(folder, 'promtool')
-  try {
-    const { stdout } = await run(prometheus, ['--version'], { timeout: 10_000 })
-    await run(promtool, ['--version'], { timeout: 10_000 })
-    const version = /^prometheus, version (\S+)/.exec(stdout)?.[1]
-    return version ? { prometheus, promtool, version } : undefined
-  } catch {
-    return undefined
-  }
+  const version = await versionOf(prometheus, /^prometheus, version (\S+)/)
+  const ofPromtool = await versionOf(promtool, /^promtool, version (\S+)/)
+  return version && ofPromtool ? { prometheus, promtool, version } : undefined
 }
 
-async function fromDebian(): Promise<PrometheusPrograms | { readonly reason: string }> {
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '')
-  if (!/^ID(_LIKE)?=.*debian/m.test(release)) return { reason: 'prometheus and promtool are not on PATH' }
-  const cache = fileURLToPath(new URL('../.cache/prometheus', import.meta.url))
-  const folder = join(cache, 'usr/bin')
-  const unpacked = await inFolder(folder)
-  if (unpacked) return unpacked
-  await mkdir(cache, { recursive: true })
-  try {
-    await unpack(cache)
-  } catch (error) {
-    const { stderr } = error as { stderr?: string }
-    const lines = (stderr ?? String(error)).trim().split('\n')
-    return { reason: `prometheus is not on PATH, and apt-get cannot download it: ${lines.at(-1)}` }
-  }
-  return (await inFolder(folder)) ?? { reason: "Debian's prometheus does not run here" }
-}
-
-/** Debian's package is unpacked and not installed: that would start a service, now and at every boot. */
-async function unpack(cache: string): Promise<void> {
-  console.error("No prometheus here: unpacking Debian's package into .cache/prometheus")
-  const download = 'apt-get download prometheus'
-  const script = `
-    test -x usr/bin/promtool && exit
-    ${download} || { apt-get update && ${download}; } || exit
-    rm -rf fresh && dpkg -x prometheus_*.deb fresh && mv fresh/usr . && rm -r fresh prometheus_*.deb`
-  // flock makes a second caller wait for the first one's download; the kernel frees it however the first one ends.
-  await run('flock', [cache, 'sh', '-c', script], {
-    cwd: cache,
-    maxBuffer: 64 * 1024 * 1024,
-    timeout: 300_000,
+function fromDebian(): Promise<PrometheusPrograms | { readonly reason: string }> {
+  return unpackedFromDebian({
+    name: 'prometheus',
+    package: 'prometheus',
+    programs: 'prometheus and promtool',
+    proof: 'usr/bin/promtool',
+    download: '(cd fresh && apt-get download prometheus)',
+    find: () => inFolder(join(cacheOf('prometheus'), 'usr/bin')),
   })
 }

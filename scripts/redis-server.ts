@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process'
-import { access, constants, mkdir, readFile, symlink } from 'node:fs/promises'
+import { mkdir, symlink } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-
-const run = promisify(execFile)
+import { cacheOf, installPackage, isDebian, saidBy } from './debian.ts'
+import { run, versionOf } from './program.ts'
 
 export const redisImage = 'redis:7-alpine'
 
@@ -45,14 +42,8 @@ async function onPath(): Promise<RedisProgram | undefined> {
 }
 
 async function asProgram(path: string): Promise<RedisProgram | undefined> {
-  try {
-    await access(path, constants.X_OK)
-    const { stdout } = await run(path, ['--version'], { timeout: 10_000 })
-    const version = /^Redis server v=(\S+)/.exec(stdout)?.[1]
-    return version ? { kind: 'process', path, version } : undefined
-  } catch {
-    return undefined
-  }
+  const version = await versionOf(path, /^Redis server v=(\S+)/)
+  return version ? { kind: 'process', path, version } : undefined
 }
 
 async function inDocker(): Promise<RedisProgram | undefined> {
@@ -86,13 +77,8 @@ async function fromDebian(install: boolean): Promise<RedisProgram | undefined> {
   return linkedAsServer()
 }
 
-async function isDebian(): Promise<boolean> {
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '')
-  return /^ID(_LIKE)?=.*debian/m.test(release)
-}
-
 async function linkedAsServer(): Promise<RedisProgram | undefined> {
-  const folder = fileURLToPath(new URL('../.cache/redis', import.meta.url))
+  const folder = cacheOf('redis')
   const link = join(folder, 'redis-server')
   await mkdir(folder, { recursive: true })
   await symlink(debianProgram, link).catch(ignoreExisting)
@@ -105,17 +91,9 @@ function ignoreExisting(error: NodeJS.ErrnoException): void {
 
 async function installDebianPackage(): Promise<void> {
   console.error("No redis-server here: installing Debian's redis-tools package (the server's program, no service)")
-  const install = 'apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 redis-tools'
-  const script = `test -x ${debianProgram} || ${install} || { apt-get update && ${install}; }`
   try {
-    // flock makes a second caller wait for the first one's installation; the kernel frees it however the first one ends.
-    await run('flock', ['/var/cache/apt', 'sh', '-c', script], {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      maxBuffer: 64 * 1024 * 1024,
-      timeout: 600_000,
-    })
+    await installPackage('redis-tools', debianProgram)
   } catch (error) {
-    const { stderr } = error as { stderr?: string }
-    throw new Error(`${howToGetOne}. apt-get failed:\n${stderr ?? String(error)}`)
+    throw new Error(`${howToGetOne}. apt-get failed:\n${saidBy(error)}`)
   }
 }

@@ -15,6 +15,7 @@ import {
   startOperated,
   untilLooked,
   untilMode,
+  untilWriteIsRefused,
 } from '../support/pressure-redis.ts'
 import { test } from '../support/pressure-test.ts'
 import { startReplicatedPair } from '../support/redis-replica.ts'
@@ -156,14 +157,7 @@ describe.concurrent('what became of the data is told by the next look', () => {
     // The same run, which has not ended.
     expect(restarts(opened)).toEqual([])
     expect(seenBy(opened).findings).toMatchObject({ 'readonly-endpoint': 'warning' })
-    await until(
-      async () => {
-        await opened.items.set('price', 'new')
-        return seenBy(opened).mode === 'read-only'
-      },
-      'a write is refused',
-      patience,
-    )
+    await untilWriteIsRefused(opened)
     expect(seenBy(opened).findings).toMatchObject({ 'readonly-endpoint': 'critical' })
   })
 })

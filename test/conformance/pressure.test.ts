@@ -11,6 +11,7 @@ import {
   startSlowReader,
   untilLooked,
   untilMode,
+  untilWriteIsRefused,
 } from '../support/pressure-redis.ts'
 import { test } from '../support/pressure-test.ts'
 import { until } from '../support/until.ts'
@@ -161,14 +162,7 @@ describe.concurrent('what a real Redis does, the finding that names it, and the 
     expect(seenBy(opened).findings).not.toHaveProperty('oom-rejecting-writes')
 
     await fillTo(operator, 1.05)
-    await until(
-      async () => {
-        await opened.items.set('price', 'new')
-        return seenBy(opened).mode === 'read-only'
-      },
-      'a write is refused',
-      patience,
-    )
+    await untilWriteIsRefused(opened)
     expect(await opened.items.get('price')).toBe('new')
     await until(
       () => seenBy(opened).findings['oom-rejecting-writes'] === 'critical',

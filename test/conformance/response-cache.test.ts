@@ -118,13 +118,19 @@ test('as many variants are stored as are allowed, over all processes', async () 
   expect(variants).toHaveLength(5)
 })
 
-test('a page whose bytes were tampered with is rendered anew', async () => {
-  const pages = await open(2)
-  const first = await pages.get(0, '/long')
+/** Until the page /long is in Redis: there, and under which key. */
+async function untilStored(pages: Pages): Promise<{ readonly redis: Redis; readonly key: string }> {
   const redis = new Redis(pages.redis.url)
   afterwards(() => redis.disconnect())
   const key = 'shop:{pages:http://shop.example/long}:v'
   await until(async () => (await redis.exists(key)) === 1, 'the page is in Redis')
+  return { redis, key }
+}
+
+test('a page whose bytes were tampered with is rendered anew', async () => {
+  const pages = await open(2)
+  const first = await pages.get(0, '/long')
+  const { redis, key } = await untilStored(pages)
   const bytes = (await redis.getBuffer(key)) ?? Buffer.alloc(0)
   bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1
   await redis.set(key, bytes, 'KEEPTTL')
@@ -136,10 +142,7 @@ test('a page whose bytes were tampered with is rendered anew', async () => {
 test('a page moved to the key of another one is not served there', async () => {
   const pages = await open(2)
   const first = await pages.get(0, '/long')
-  const redis = new Redis(pages.redis.url)
-  afterwards(() => redis.disconnect())
-  const key = 'shop:{pages:http://shop.example/long}:v'
-  await until(async () => (await redis.exists(key)) === 1, 'the page is in Redis')
+  const { redis, key } = await untilStored(pages)
   await redis.copy(key, key.replace('/long}', '/long?other}'))
   const second = await pages.get(1, '/long?other')
   expect(second.status).toBe(200)

@@ -4,11 +4,12 @@ import { beforeAll, expect, test } from 'vitest'
 import { slots } from '../../packages/core/src/coherence/generation-table.ts'
 import { generationsHead } from '../../packages/core/src/coherence/messages.ts'
 import { wrap } from '../../packages/core/src/entry/envelope.ts'
-import { createKeySpace } from '../../packages/core/src/entry/key.ts'
+import { createKeySpace, type EntryKeys } from '../../packages/core/src/entry/key.ts'
 import { encodeVersion } from '../../packages/core/src/entry/version.ts'
 import { silentLogger } from '../../packages/core/src/options/logger.ts'
 import { seenOf } from '../../packages/core/src/read/lease.ts'
-import { type EntryKeys, RedisCommands } from '../../packages/core/src/redis/commands.ts'
+import { RedisCommands } from '../../packages/core/src/redis/commands.ts'
+import { EntryCommands } from '../../packages/core/src/redis/entry-commands.ts'
 import { classify } from '../../packages/core/src/redis/trouble.ts'
 import { FakeRedis } from '../../packages/core/src/testing-support/fake-redis.ts'
 import { SteppingClock } from '../../packages/core/src/testing-support/stepping-clock.ts'
@@ -42,6 +43,7 @@ const head = generationsHead('me', 'product')
 
 let server: Redis
 let commands: RedisCommands
+let entryCommands: EntryCommands
 const heard: string[] = []
 
 beforeAll(async () => {
@@ -62,6 +64,7 @@ beforeAll(async () => {
     { onUsable() {}, onLost() {}, onTransition() {} },
   )
   afterwards(() => commands.close())
+  entryCommands = new EntryCommands(commands)
   await until(() => commands.ready, 'the commands are connected')
 })
 
@@ -84,56 +87,56 @@ const budget = () => commands.budget()
 const acquire = fc.tuple(place, anyToken, anyTtl, anySeen, fc.boolean()).map(
   ([keys, token, ttl, seen, wait]): Operation => ({
     what: `acquireLease ${keys.value} ${token} ${seen.toString('hex')} ${wait}`,
-    real: () => commands.acquireLease(keys, token, ttl, seen, wait, budget()),
+    real: () => entryCommands.acquireLease(keys, token, ttl, seen, wait, budget()),
     fake: (redis) => redis.acquireLease(keys, token, ttl, seen, wait),
   }),
 )
 const acquireUpdateLease = fc.tuple(place, anyToken, anyTtl).map(
   ([keys, token, ttl]): Operation => ({
     what: `acquireUpdateLease ${keys.value} ${token}`,
-    real: () => commands.acquireUpdateLease(keys, token, ttl, budget()),
+    real: () => entryCommands.acquireUpdateLease(keys, token, ttl, budget()),
     fake: (redis) => redis.acquireUpdateLease(keys, token, ttl),
   }),
 )
 const renew = fc.tuple(place, anyToken, anyTtl).map(
   ([keys, token, ttl]): Operation => ({
     what: `renewLease ${keys.value} ${token}`,
-    real: () => commands.renewLease(keys, token, ttl, budget()),
+    real: () => entryCommands.renewLease(keys, token, ttl, budget()),
     fake: (redis) => redis.renewLease(keys, token, ttl),
   }),
 )
 const storeUnderLease = fc.tuple(place, anyToken, anyValue, anyTtl, anyMessage).map(
   ([keys, token, value, ttl, message]): Operation => ({
     what: `storeUnderLease ${keys.value} ${token}`,
-    real: () => commands.storeUnderLease(keys, token, value, ttl, channel, message, budget()),
+    real: () => entryCommands.storeUnderLease(keys, token, value, ttl, channel, message, budget()),
     fake: (redis) => redis.storeUnderLease(keys, token, value, ttl, channel, message),
   }),
 )
 const release = fc.tuple(place, anyToken, anyMessage).map(
   ([keys, token, message]): Operation => ({
     what: `releaseLease ${keys.value} ${token}`,
-    real: () => commands.releaseLease(keys, token, channel, message, budget()),
+    real: () => entryCommands.releaseLease(keys, token, channel, message, budget()),
     fake: (redis) => void redis.releaseLease(keys, token, channel, message),
   }),
 )
 const placeIntent = fc.tuple(place, anyToken, anyTtl).map(
   ([keys, token, ttl]): Operation => ({
     what: `placeIntent ${keys.value} ${token}`,
-    real: () => commands.placeIntent(keys, token, ttl, budget()),
+    real: () => entryCommands.placeIntent(keys, token, ttl, budget()),
     fake: (redis) => redis.placeIntent(keys, token, ttl),
   }),
 )
 const storeWrite = fc.tuple(place, anyToken, anyValue, anyTtl, anyMessage, fc.boolean()).map(
   ([keys, token, value, ttl, message, alone]): Operation => ({
     what: `storeWrite ${keys.value} ${token} ${alone}`,
-    real: () => commands.storeWrite(keys, token, value, ttl, channel, message, budget(), undefined, alone),
+    real: () => entryCommands.storeWrite(keys, token, value, ttl, channel, message, budget(), undefined, alone),
     fake: (redis) => redis.storeWrite(keys, token, value, ttl, channel, message, undefined, alone),
   }),
 )
 const invalidate = fc.tuple(place, anyMessage).map(
   ([keys, message]): Operation => ({
     what: `invalidate ${keys.value}`,
-    real: () => commands.invalidate(keys, channel, message, budget()),
+    real: () => entryCommands.invalidate(keys, channel, message, budget()),
     fake: (redis) => redis.invalidate(keys, channel, message),
   }),
 )
@@ -141,14 +144,14 @@ const anyVersion = fc.constantFrom(...versioned)
 const storeVersionUnderLease = fc.tuple(place, anyToken, anyVersion, anyTtl, anyMessage).map(
   ([keys, token, { entry, version }, ttl, message]): Operation => ({
     what: `storeUnderLease ${keys.value} ${token} ${version.toString('hex')}`,
-    real: () => commands.storeUnderLease(keys, token, entry, ttl, channel, message, budget(), version),
+    real: () => entryCommands.storeUnderLease(keys, token, entry, ttl, channel, message, budget(), version),
     fake: (redis) => redis.storeUnderLease(keys, token, entry, ttl, channel, message, version),
   }),
 )
 const storeVersion = fc.tuple(place, anyVersion, anyTtl, fc.boolean()).map(
   ([keys, { entry, version }, ttl, fill]): Operation => ({
     what: `storeVersion ${keys.value} ${version.toString('hex')} ${fill}`,
-    real: () => commands.storeVersion(keys, entry, ttl, version, fill, budget()),
+    real: () => entryCommands.storeVersion(keys, entry, ttl, version, fill, budget()),
     fake: (redis) => redis.storeVersion(keys, entry, ttl, version, fill),
   }),
 )
@@ -157,14 +160,14 @@ const storeVersionWrite = fc
   .map(
     ([keys, token, { entry, version }, ttl, message, alone]): Operation => ({
       what: `storeWrite ${keys.value} ${token} ${version.toString('hex')} ${alone}`,
-      real: () => commands.storeWrite(keys, token, entry, ttl, channel, message, budget(), version, alone),
+      real: () => entryCommands.storeWrite(keys, token, entry, ttl, channel, message, budget(), version, alone),
       fake: (redis) => redis.storeWrite(keys, token, entry, ttl, channel, message, version, alone),
     }),
   )
 const invalidateMany = fc.tuple(fc.array(place, { minLength: 1 }), fc.array(anyMessage, { maxLength: 3 })).map(
   ([all, messages]): Operation => ({
     what: `invalidateMany ${all.map(({ value }) => value)}`,
-    real: () => commands.invalidateMany(all, channel, messages, budget()),
+    real: () => entryCommands.invalidateMany(all, channel, messages, budget()),
     fake: (redis) => redis.invalidateMany(all, channel, messages),
   }),
 )
@@ -201,7 +204,7 @@ const spoilGenerations = fc.boolean().map(
 const store = fc.tuple(place, anyValue, anyTtl).map(
   ([keys, value, ttl]): Operation => ({
     what: `store ${keys.value}`,
-    real: () => commands.store(keys, value, ttl, budget()),
+    real: () => entryCommands.store(keys, value, ttl, budget()),
     fake: (redis) => redis.set(keys.value, value, ttl),
   }),
 )

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { expect } from 'vitest'
 import { type Fleet, startFleet } from './fleet.ts'
 import { counterKeys, type HistoryReport, itemKeys, judge, type Trouble, type Verdict } from './history.ts'
 import { HistorySource } from './history-source.ts'
@@ -9,7 +10,7 @@ import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 const worker = new URL('./history.worker.ts', import.meta.url)
 const processes = 8
 
-export interface HistoryOutcome extends Verdict {
+interface HistoryOutcome extends Verdict {
   readonly troubles: Readonly<Record<string, number>>
   readonly errors: Readonly<Record<string, number>>
   /** Steps of the counters that were lost or came twice. */
@@ -17,8 +18,21 @@ export interface HistoryOutcome extends Verdict {
   readonly updates: number
 }
 
+/** Where all of it has happened often enough for the history to say something. */
+export async function assertNobodyReadsOlder(milliseconds: number): Promise<void> {
+  const { violations, brokenCounters, updates, ...rest } = await runHistory(milliseconds)
+  console.info(JSON.stringify({ violations: violations.length, updates, ...rest }))
+  expect(violations).toEqual([])
+  expect(brokenCounters).toEqual([])
+  expect(updates).toBeGreaterThan(100)
+  expect(rest.reads).toBeGreaterThan(5_000)
+  for (const what of ['set', 'setMany', 'delete', 'deleteMany', 'invalidateTag', 'clear', 'update']) {
+    expect(rest.writes[what], what).toBeGreaterThan(10)
+  }
+}
+
 /** Eight processes read and write for so long, half of them through a network that is troubled, while Redis is. */
-export async function runHistory(milliseconds: number): Promise<HistoryOutcome> {
+async function runHistory(milliseconds: number): Promise<HistoryOutcome> {
   const redis = await startRedisServer()
   const database = await startRedisServer()
   const proxy = await startTcpProxy(redis.port)

@@ -76,6 +76,18 @@ export async function untilMode(opened: OpenCache, mode: string): Promise<void> 
   }
 }
 
+/** Writes `price` until Redis refuses it: then `new` is its value in this process. */
+export async function untilWriteIsRefused(opened: OpenCache): Promise<void> {
+  await until(
+    async () => {
+      await opened.items.set('price', 'new')
+      return seenBy(opened).mode === 'read-only'
+    },
+    'a write is refused',
+    patience,
+  )
+}
+
 export async function infoNumber(operator: Redis, field: string): Promise<number> {
   return Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(await operator.info())?.[1] ?? Number.NaN)
 }

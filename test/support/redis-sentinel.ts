@@ -78,10 +78,12 @@ export async function startRedisSentinel(primaryPort: number, name: string): Pro
   }
 }
 
+export interface WatchedPair extends ReplicatedPair {
+  readonly sentinel: RedisSentinel
+}
+
 /** A primary, its replica, and a sentinel that watches them under the name shop-primary. */
-export async function startWatchedPair(
-  afterwards: (step: () => unknown) => void,
-): Promise<ReplicatedPair & { readonly sentinel: RedisSentinel }> {
+export async function startWatchedPair(afterwards: (step: () => unknown) => void): Promise<WatchedPair> {
   const pair = await startReplicatedPair(afterwards)
   const sentinel = await startRedisSentinel(pair.primary.port, 'shop-primary')
   afterwards(() => sentinel.stop())

@@ -5,9 +5,7 @@ import type { BreakerState } from './breaker/breaker.ts'
 import { ClientView } from './client-view.ts'
 import { sleep } from './clock.ts'
 import { CacheClosedError, InvalidArgumentError, InvalidOptionsError } from './errors.ts'
-import { diagnose } from './findings/diagnose.ts'
-import type { Purpose } from './findings/evidence.ts'
-import { type Finding, severities } from './findings/finding.ts'
+import type { Finding } from './findings/finding.ts'
 import { FindingLog } from './findings/finding-log.ts'
 import { type CacheHealth, type ModeChange, type NamespaceHealth, worstOf } from './health.ts'
 import { LocalTier } from './local/local-tier.ts'
@@ -289,30 +287,7 @@ export class Cache {
   }
 
   #findings(): Finding[] {
-    return this.#links.flatMap((link) => {
-      const namespaces = this.#on(link)
-      // A Redis of nothing but essential values is a store, and judged as one.
-      const isStore =
-        namespaces.length > 0 && namespaces.every(({ settings }) => settings.policy.priority === 'essential')
-      const client = this.#views.get(link)?.evidence(namespaces)
-      const { nodes, learned } = link.health
-      const found = new Map<string, Finding>()
-      for (const node of Object.values(nodes)) {
-        // What waits there to be saved must not be evicted, whatever else lives beside it.
-        const evicting = node.vitals.memory.policy?.startsWith('allkeys-') ?? false
-        const isQueue = evicting && namespaces.some(({ behind }) => behind !== undefined && !behind.allowsEviction)
-        const purpose: Purpose = isQueue ? 'queue' : isStore ? 'session' : 'cache'
-        const evidence = {
-          ...{ target: link.target, purpose },
-          ...{ ...node, learned, client, declaredLimit: link.memoryLimit },
-        }
-        for (const finding of diagnose(evidence)) {
-          const known = found.get(finding.id)
-          if (known === undefined || isWorse(finding, known)) found.set(finding.id, finding)
-        }
-      }
-      return [...found.values()]
-    })
+    return this.#links.flatMap((link) => this.#views.get(link)?.findings(this.#on(link)) ?? [])
   }
 
   #noticeFindings(): void {
@@ -339,10 +314,6 @@ export class Cache {
       this.#settings.logger.error({ reason }, 'a listener of the event mode threw')
     }
   }
-}
-
-function isWorse(left: Finding, right: Finding): boolean {
-  return severities.indexOf(left.severity) > severities.indexOf(right.severity)
 }
 
 /**

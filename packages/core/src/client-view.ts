@@ -1,5 +1,8 @@
 import type { Clock } from './clock.ts'
-import type { ClientEvidence, NamespaceEvidence } from './findings/evidence.ts'
+import { diagnose } from './findings/diagnose.ts'
+import type { ClientEvidence, NamespaceEvidence, Purpose } from './findings/evidence.ts'
+import type { Finding } from './findings/finding.ts'
+import { isWorse } from './findings/severity.ts'
 import type { Namespace } from './namespace.ts'
 import { memoryLimitOfProcess } from './options/memory-limit.ts'
 import type { EarlyEnd } from './pressure/account.ts'
@@ -18,7 +21,7 @@ interface Moment {
 const window = 600_000
 const between = 30_000
 
-/** What this process saw of one Redis as its client, over the last ten minutes. */
+/** What this process saw of one Redis as its client, over the last ten minutes, and what it finds wrong with it. */
 export class ClientView {
   readonly #clock: Clock
   readonly #link: RedisLink
@@ -73,6 +76,22 @@ export class ClientView {
     }
   }
 
+  /** Over all nodes: each finding once, from the node where it is worst. */
+  findings(namespaces: readonly Namespace<unknown>[]): Finding[] {
+    const { target, memoryLimit: declaredLimit, health } = this.#link
+    const { nodes, learned } = health
+    const client = this.evidence(namespaces)
+    const found = new Map<string, Finding>()
+    for (const node of Object.values(nodes)) {
+      const purpose = purposeOf(namespaces, node.vitals.memory.policy)
+      for (const finding of diagnose({ ...node, target, purpose, learned, client, declaredLimit })) {
+        const known = found.get(finding.id)
+        if (known === undefined || isWorse(finding.severity, known.severity)) found.set(finding.id, finding)
+      }
+    }
+    return [...found.values()]
+  }
+
   #moment(namespaces: readonly Namespace<unknown>[], at: number): Moment {
     const counters = new Map(namespaces.map((namespace) => [namespace.name, namespace.counters]))
     const early: Record<EarlyEnd, number> = { eviction: 0, restart: 0, flush: 0, unknown: 0 }
@@ -83,6 +102,16 @@ export class ClientView {
     for (const one of counters.values()) loads += one.loads
     return { at, refused: this.#link.gate.refused, loads, early, namespaces: counters }
   }
+}
+
+/** What a Redis of these namespaces must be judged as, under its eviction policy. */
+function purposeOf(namespaces: readonly Namespace<unknown>[], policy: string | undefined): Purpose {
+  // What waits there to be saved must not be evicted, whatever else lives beside it.
+  const evicts = policy?.startsWith('allkeys-') ?? false
+  if (evicts && namespaces.some(({ behind }) => behind !== undefined && !behind.allowsEviction)) return 'queue'
+  // A Redis of nothing but essential values is a store, and judged as one.
+  const isStore = namespaces.length > 0 && namespaces.every(({ settings }) => settings.policy.priority === 'essential')
+  return isStore ? 'session' : 'cache'
 }
 
 function namespaceEvidence(

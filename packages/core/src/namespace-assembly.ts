@@ -8,13 +8,14 @@ import { HotKeys } from './local/hot-keys.ts'
 import { LocalKeeper } from './local/local-keeper.ts'
 import type { LocalNamespace, LocalTier, Standing } from './local/local-tier.ts'
 import type { Logger } from './options/logger.ts'
-import type { NamespaceSettings } from './options/namespace-options.ts'
+import type { CallSettings, NamespaceSettings } from './options/namespace-options.ts'
 import type { Account } from './pressure/account.ts'
+import { Ahead } from './read/ahead.ts'
 import { CacheAside } from './read/cache-aside.ts'
 import { Copies } from './read/copies.ts'
 import { type Counters, createCounters, createObservations } from './read/counters.ts'
 import { Exclusive } from './read/exclusive.ts'
-import { fetchOne } from './read/fetch.ts'
+import { fetchOne, type Loads } from './read/fetch.ts'
 import type { Flight } from './read/flight.ts'
 import type { LeaseContext } from './read/lease.ts'
 import type { Fetch, ReadParts } from './read/read-parts.ts'
@@ -49,12 +50,15 @@ export interface AssembledNamespace<V> {
   readonly account: Account | undefined
   readonly hotKeys: HotKeys
   readonly reading: CacheAside<V>
+  readonly ahead: Ahead<V>
   readonly exclusive: Exclusive<V>
   readonly writing: WriteThrough<V>
   readonly behind: WriteBehind<V> | undefined
   /** As given, with loads that know of what waits to be saved. */
-  readonly loading: Pick<NamespaceSettings<V>, 'name' | 'load' | 'loadMany'>
+  readonly loading: Loads<V>
   readonly fetch: Fetch<V> | undefined
+  /** What holds for a call that sets nothing for itself. */
+  readonly call: CallSettings<V>
 }
 
 // Slot groups of a write-behind namespace on a cluster: its streams are spread over the primaries. Part of the keys.
@@ -110,11 +114,13 @@ export function assembleNamespace<V>(settings: NamespaceSettings<V>, lent: Names
   const parts: ReadParts<V> = { ...shared, remote: remote && { ...remote, ...storing, copies } }
   const reading = new CacheAside(parts)
   const loading = loads?.around(settings) ?? settings
+  const fetch = fetchOne({ ...settings, ...loading }, source)
+  const call = { policy, load: settings.load, timeout: undefined }
   return {
-    ...{ parts, account, hotKeys, reading, loading, behind: writingBehind },
+    ...{ parts, account, hotKeys, reading, loading, fetch, call, behind: writingBehind },
+    ahead: new Ahead(parts, reading, loading, fetch, call),
     exclusive: new Exclusive(parts),
     writing: new WriteThrough({ ...shared, copies: names, remote, observedLoadTime }),
-    fetch: fetchOne({ ...settings, ...loading }, source),
   }
 }
 
@@ -143,9 +149,9 @@ function createGenerations(
 }
 
 function remoteOf(link: RedisLink, account: Account, id: string, clock: Clock) {
-  const { commands, gate, pending, channelName: channel, sender, tracks } = link
+  const { commands, entries, gate, pending, channelName: channel, sender, tracks } = link
   const trusts = (key: string) => pending.trusts(id, key)
-  return { commands, gate, account, pending, clock, channel, sender, trusts, tracks }
+  return { commands, entries, gate, account, pending, clock, channel, sender, trusts, tracks }
 }
 
 /** Once a namespace: the first large value tells as much as the thousandth. */

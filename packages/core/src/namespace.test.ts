@@ -304,6 +304,19 @@ test('refreshEvery without keys loads anew what is asked for, as long as it is a
   refreshing.stop()
 })
 
+test('what loads ahead of time ends with the cache', async () => {
+  const { cache, namespace, clock, source } = open()
+  const refreshing = namespace.refreshEvery('1s', { keys: ['a'] })
+  source.takes = 100
+  const warming = expect(namespace.warm(['a', 'b', 'c'], { concurrency: 1 })).rejects.toThrow('closed')
+  await settle()
+  const closing = cache.close()
+  await clock.advance(1_000)
+  await Promise.all([warming, closing])
+  expect(refreshing.leads).toBe(false)
+  expect(clock.pending).toBe(0)
+})
+
 test('in production nothing is checked', async () => {
   vi.stubEnv('NODE_ENV', 'production')
   const { cache } = openLocalCache()

@@ -29,16 +29,14 @@ import {
   parseGetOptions,
 } from './options/namespace-options.ts'
 import type { Account } from './pressure/account.ts'
-import { createAheadCounts, createRefreshCounts } from './read/ahead-counts.ts'
+import type { Ahead } from './read/ahead.ts'
 import type { CacheAside } from './read/cache-aside.ts'
 import type { Counters, Observations } from './read/counters.ts'
 import type { Exclusive } from './read/exclusive.ts'
-import { BatchFetch, fetchOne } from './read/fetch.ts'
+import { fetchOne, fetchTogether, type Loads } from './read/fetch.ts'
 import { Context } from './read/load-context.ts'
-import { preparing } from './read/preparing.ts'
 import type { Fetch, ReadParts } from './read/read-parts.ts'
-import { RefreshAhead } from './read/refresh-ahead.ts'
-import { type Prepare, warm } from './read/warm.ts'
+import type { RefreshAhead } from './read/refresh-ahead.ts'
 import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
@@ -73,20 +71,17 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #parts: ReadParts<V>
   readonly #local: LocalNamespace<V> | undefined
   readonly #reading: CacheAside<V>
+  readonly #ahead: Ahead<V>
   readonly #exclusive: Exclusive<V>
   readonly #writing: WriteThrough<V>
   readonly #behind: WriteBehind<V> | undefined
   /** As given, with loads that know of what waits to be saved. */
-  readonly #loading: Pick<NamespaceSettings<V>, 'name' | 'load' | 'loadMany'>
+  readonly #loading: Loads<V>
   readonly #fetch: Fetch<V> | undefined
   readonly #call: CallSettings<V>
-  readonly #refreshes = new Set<RefreshAhead<V>>()
   readonly #keptElsewhere: KeptElsewhere | undefined
-  readonly #warming = createAheadCounts()
-  readonly #refreshing = createRefreshCounts()
   readonly #updates = createUpdateCounts()
   readonly #drops: DropCounts = { tags: 0, clears: 0 }
-  readonly #closing = new AbortController()
   #closed = false
 
   /** @internal */
@@ -99,12 +94,13 @@ export class Namespace<V> implements LinkedNamespace {
     this.#parts = made.parts
     this.#local = made.parts.local
     this.#reading = made.reading
+    this.#ahead = made.ahead
     this.#exclusive = made.exclusive
     this.#writing = made.writing
     this.#behind = made.behind
     this.#loading = made.loading
     this.#fetch = made.fetch
-    this.#call = { policy: settings.policy, load: settings.load, timeout: undefined }
+    this.#call = made.call
     this.#keptElsewhere = lent.keptElsewhere
     lent.link?.add(made.parts.id, this)
   }
@@ -131,7 +127,7 @@ export class Namespace<V> implements LinkedNamespace {
     if (!Array.isArray(keys)) throw new InvalidArgumentError('keys', 'expected an array of strings')
     const unique = new Set(keys)
     for (const key of unique) assertKey(key)
-    const fetch = this.#fetchTogether(unique) ?? this.#fetch
+    const fetch = this.#fetch && fetchTogether(this.#loading, this.#parts.source, this.#fetch, unique)
     const reads: Promise<V | undefined>[] = []
     for (const key of unique) {
       const hit = this.#local?.hit(key)
@@ -335,18 +331,7 @@ export class Namespace<V> implements LinkedNamespace {
   ): Promise<WarmProgress> {
     this.#assertOpen()
     assertIterable(keys)
-    const call = parseWarmOptions(options)
-    const { prepare, size } = this.#preparing('warm', this.#call)
-    const signal = AbortSignal.any([this.#closing.signal, ...(call.signal ? [call.signal] : [])])
-    const { clock, random } = this.#parts
-    return await warm(
-      this.name,
-      keys,
-      prepare,
-      { ...call, batch: size(call.batch), signal, totals: this.#warming },
-      clock,
-      random,
-    )
+    return await this.#ahead.warm(keys, parseWarmOptions(options))
   }
 
   /**
@@ -359,11 +344,7 @@ export class Namespace<V> implements LinkedNamespace {
   refreshEvery(interval: Duration, options: RefreshOptions = {}): RefreshAhead<V> {
     this.#assertOpen()
     const hottest = () => this.hotKeys.top(mostRefreshed).map(({ key }) => key)
-    const call = parseRefreshOptions(interval, { keys: hottest, ...options })
-    const { prepare, size } = this.#preparing('refreshEvery', { ...this.#call, refreshFrom: call.interval / 2 })
-    const refreshing = new RefreshAhead(this.#parts, { ...call, batch: size(call.batch) }, prepare, this.#refreshing)
-    this.#refreshes.add(refreshing)
-    return refreshing
+    return this.#ahead.refreshEvery(parseRefreshOptions(interval, { keys: hottest, ...options }))
   }
 
   /** @internal As `set`, within what the caller may still wait for Redis. */
@@ -398,35 +379,19 @@ export class Namespace<V> implements LinkedNamespace {
   /** @internal */
   get statistics(): NamespaceStatistics {
     const { getSeconds, loadSeconds, payloadBytes } = this.#parts.observations
-    const local = this.#local
     return {
       target: this.link?.target,
       counters: this.counters,
       getSeconds: getSeconds.snapshot(),
       loadSeconds: loadSeconds.snapshot(),
       payloadBytes: payloadBytes.snapshot(),
-      local: local && {
-        entries: local.size,
-        bytes: local.bytes,
-        evictions: local.evictions,
-        invalidations: {
-          'written-elsewhere': local.invalidated,
-          doubt: local.doubted,
-          'touched-in-redis': local.marked,
-        },
-      },
+      local: this.#local?.statistics,
       earlyExpirations: this.account && { ...this.account.earlyEnds },
       behind: this.#behind?.statistics,
-      warming: { ...this.#warming },
-      refreshing: { ...this.#refreshing, keys: { ...this.#refreshing.keys }, leads: this.#leads },
+      ...this.#ahead.statistics,
       updates: { ...this.#updates },
       drops: { ...this.#drops },
     }
-  }
-
-  get #leads(): boolean | undefined {
-    if (this.#refreshes.size === 0) return undefined
-    return [...this.#refreshes].some(({ leads }) => leads)
   }
 
   /** @internal */
@@ -505,8 +470,7 @@ export class Namespace<V> implements LinkedNamespace {
   /** @internal */
   close(): void {
     this.#closed = true
-    this.#closing.abort(new CacheClosedError())
-    for (const refreshing of this.#refreshes) refreshing.stop()
+    this.#ahead.close()
     // From now on a hit would be an answer of a closed cache.
     this.#local?.close()
     this.#parts.wakeups.end()
@@ -531,25 +495,6 @@ export class Namespace<V> implements LinkedNamespace {
     } catch (error) {
       return Promise.reject(error)
     }
-  }
-
-  /** How batches of keys are seen to: all of one in a call of `loadMany`, or each by itself. */
-  #preparing(method: string, call: CallSettings<V>): { prepare: Prepare; size(batch: number): number } {
-    const fetch = this.#fetch
-    if (fetch === undefined) throw wrongOption('load', `${method}() needs load or loadMany: expected a function`)
-    const prepare = preparing(
-      (keys) => this.#fetchTogether(keys) ?? fetch,
-      (key) => this.#assertUsable(key),
-      (key, batch) => this.#reading.prepare(key, call, batch, () => !this.#closed),
-    )
-    return { prepare, size: (batch) => (this.#loading.loadMany === undefined ? 1 : batch) }
-  }
-
-  /** One call of `loadMany` for all of these that are missing; undefined where there is no `loadMany`. */
-  #fetchTogether(keys: ReadonlySet<string>): Fetch<V> | undefined {
-    const { loadMany, name } = this.#loading
-    if (loadMany === undefined || this.#fetch === undefined) return undefined
-    return new BatchFetch(name, loadMany, this.#parts.source, this.#fetch, keys)
   }
 
   #start(key: string, call: CallSettings<V>, fetch: Fetch<V> | undefined): Promise<V | undefined> {

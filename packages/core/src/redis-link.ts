@@ -15,6 +15,7 @@ import { judge, type Verdict } from './pressure/mode.ts'
 import { ModeTimes } from './pressure/mode-times.ts'
 import { WriteGate } from './pressure/write-gate.ts'
 import { RedisCommands } from './redis/commands.ts'
+import { EntryCommands } from './redis/entry-commands.ts'
 import { RedisPressure } from './redis-pressure.ts'
 import type { TargetStatistics } from './statistics.ts'
 
@@ -65,6 +66,7 @@ export class RedisLink {
   readonly memoryLimit: number | undefined
   readonly pressure: RedisPressure | undefined
   readonly commands: RedisCommands
+  readonly entries: EntryCommands
   readonly gate: WriteGate
   readonly pending: PendingInvalidations
   readonly sender: string
@@ -134,6 +136,7 @@ export class RedisLink {
         onTransition: onChange,
       },
     )
+    this.entries = new EntryCommands(this.commands)
     this.pending = new PendingInvalidations(clock, async ({ namespace, key }) => {
       await this.#namespaces.get(namespace)?.replay(key)
     })

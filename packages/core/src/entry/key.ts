@@ -29,15 +29,21 @@ export function assertKey(key: unknown): asserts key is string {
   }
 }
 
+/** The two keys of one entry. */
+export interface EntryKeys {
+  readonly value: string
+  readonly lease: string
+}
+
 /** The names under which one namespace keeps its entries in Redis. */
 export interface KeySpace {
   value(key: string): string
   lease(key: string): string
   /** Updates of one key exclude each other by a lease of their own. */
-  update(key: string): { readonly value: string; readonly lease: string }
+  update(key: string): EntryKeys
   /** What belongs to the namespace as a whole. */
   readonly generations: string
-  readonly leader: { readonly value: string; readonly lease: string }
+  readonly leader: EntryKeys
 }
 
 /**

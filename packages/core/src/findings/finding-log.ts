@@ -1,4 +1,5 @@
-import { type Finding, type Severity, severities } from './finding.ts'
+import type { Finding, Severity } from './finding.ts'
+import { isWorse } from './severity.ts'
 
 export interface FindingNews {
   /** Found for the first time, or worse than before. */
@@ -27,7 +28,7 @@ export class FindingLog {
       const { id, target, severity } = finding
       if (severity === 'info') continue
       const known = this.#known.get(`${target} ${id}`)
-      if (known === undefined || severities.indexOf(severity) > severities.indexOf(known.severity)) {
+      if (known === undefined || isWorse(severity, known.severity)) {
         found.push(finding)
         this.#known.set(`${target} ${id}`, { id, target, severity, seenAt: now })
       } else known.seenAt = now

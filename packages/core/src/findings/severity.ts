@@ -10,6 +10,10 @@ function bySeverity(one: Rated, other: Rated): number {
   )
 }
 
+export function isWorse(one: Severity, other: Severity): boolean {
+  return severities.indexOf(one) > severities.indexOf(other)
+}
+
 /** A sorted copy, the worst first. */
 export function rank<Each extends Rated>(findings: readonly Each[]): Each[] {
   return [...findings].sort(bySeverity)

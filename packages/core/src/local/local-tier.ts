@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { Times } from '../entry/envelope.ts'
+import { type Evictable, evict, noteHit, noteMiss } from './eviction.ts'
 import { freezeDeeply } from './freeze.ts'
 import { hashOf } from './frequency-sketch.ts'
 import { HotKeys } from './hot-keys.ts'
-import { leastOf, lookedAt, RetentionDuel } from './retention.ts'
+import { RetentionDuel } from './retention.ts'
 import { sizeOf, sizeOfString } from './size-of.ts'
 
 /** The times of a local entry: those of the value, and those that hold for this process. */
@@ -15,7 +16,7 @@ export interface LocalTimes extends Times {
   readonly localUntil: number
 }
 
-export interface LocalEntry<V> extends LocalTimes {
+export interface LocalEntry<V> extends LocalTimes, Evictable {
   quietUntil: number
   localUntil: number
   freshUntil: number
@@ -29,10 +30,6 @@ export interface LocalEntry<V> extends LocalTimes {
   /** The doubts there were when it was put; with more of them it is only a stale reserve. */
   readonly doubts: number
   readonly standing: Standing | undefined
-  readonly hash: number
-  /** How often it was asked for since it was put, or last spared; `counted` of them are in the sketch. */
-  hits: number
-  counted: number
 }
 
 /** What an entry is dropped by besides its key: the slots of its tags, and the changes known before its value was read. */
@@ -169,6 +166,19 @@ export class LocalNamespace<V> {
   /** Whether every caller gets a clone of its own. */
   get clones(): boolean {
     return this.#clone
+  }
+
+  get statistics() {
+    return {
+      entries: this.size,
+      bytes: this.bytes,
+      evictions: this.evictions,
+      invalidations: {
+        'written-elsewhere': this.invalidated,
+        doubt: this.doubted,
+        'touched-in-redis': this.marked,
+      },
+    }
   }
 
   /** The hot path: a promise where the entry can be answered as it is, else undefined and `peek` tells more. */
@@ -311,66 +321,7 @@ export class LocalNamespace<V> {
     const before = this.#entries.calculatedSize
     this.#duel ??= new RetentionDuel()
     if (this.evictions++ % resizedAfter === 0) this.#duel.resize(this.#entries.size)
-    if (this.#duel.best === 'recency') this.#evictOldest(this.#duel)
-    else if (this.#duel.best === 'hits') this.#evictUnhit(this.#duel)
-    else this.#evictLeastFrequent(this.#duel)
+    evict(this.#entries, this.#duel, this.#clock)
     return before - this.#entries.calculatedSize
   }
-
-  #evictOldest(duel: RetentionDuel): void {
-    const entry = this.#entries.pop()
-    if (entry !== undefined) count(entry, duel)
-  }
-
-  #evictUnhit(duel: RetentionDuel): void {
-    const now = this.#clock.now()
-    for (const [key, entry] of this.#oldest()) {
-      if (entry.hits === 0 || now >= entry.expiresAt) {
-        this.#entries.delete(key)
-        return
-      }
-      count(entry, duel)
-      entry.hits >>= 1
-      entry.counted = entry.hits
-      // To the front of the line.
-      this.#entries.get(key)
-    }
-    this.#evictOldest(duel)
-  }
-
-  #evictLeastFrequent(duel: RetentionDuel): void {
-    const now = this.#clock.now()
-    const oldest = this.#oldest().map(([key, entry]) => {
-      count(entry, duel)
-      return { key, frequency: now >= entry.expiresAt ? -1 : duel.sketch.estimate(entry.hash) }
-    })
-    const least = leastOf(oldest)
-    if (least === undefined) return
-    for (const { key, frequency } of oldest) if (frequency > least.frequency) this.#entries.get(key)
-    this.#entries.delete(least.key)
-  }
-
-  #oldest(): [string, LocalEntry<V>][] {
-    const oldest: [string, LocalEntry<V>][] = []
-    for (const [key, entry] of this.#entries.rentries()) {
-      if (oldest.push([key as string, entry as LocalEntry<V>]) === lookedAt) break
-    }
-    return oldest
-  }
-}
-
-/** Hits are counted where they happen, and come into the sketch when somebody asks it. */
-function count(entry: LocalEntry<unknown>, duel: RetentionDuel): void {
-  if (entry.hits > entry.counted) duel.sketch.add(entry.hash, entry.hits - entry.counted)
-  entry.counted = entry.hits
-}
-
-function noteHit(entry: LocalEntry<unknown>, duel: RetentionDuel): void {
-  count(entry, duel)
-  duel.note(entry.hash)
-}
-
-function noteMiss(hash: number, duel: RetentionDuel): void {
-  duel.sketch.add(hash)
-  if ((hash & duel.sampleMask) === 0) duel.note(hash)
 }

@@ -28,12 +28,7 @@ export function addNamespaces(sheet: Sheet, cache: string, health: CacheHealth, 
 }
 
 function addCounters(sheet: Sheet, labels: Labels, counters: Counters): void {
-  const request = (op: string, byResult: Readonly<Record<string, number>>) => {
-    for (const [result, count] of Object.entries(byResult)) {
-      sheet.add('plimsoll_requests_total', { ...labels, op, result }, count)
-    }
-  }
-  request('get', {
+  sheet.each('plimsoll_requests_total', { ...labels, op: 'get' }, 'result', {
     hit_local: counters.localHits,
     hit: counters.redisHits - counters.negativeHits,
     stale: counters.staleHits,
@@ -42,27 +37,31 @@ function addCounters(sheet: Sheet, labels: Labels, counters: Counters): void {
     error: counters.getErrors,
     bypass: counters.bypasses,
   })
-  request('set', { ok: counters.writes, error: counters.writeErrors })
-  request('del', { ok: counters.deletes })
-  const load = (outcome: string, count: number) => sheet.add('plimsoll_loads_total', { ...labels, outcome }, count)
-  load('ok', counters.loadsDone)
-  load('error', counters.loadErrors - counters.loadTimeouts - counters.loadsShed)
-  load('timeout', counters.loadTimeouts)
-  load('shed', counters.loadsShed)
+  sheet.each('plimsoll_requests_total', { ...labels, op: 'set' }, 'result', {
+    ok: counters.writes,
+    error: counters.writeErrors,
+  })
+  sheet.each('plimsoll_requests_total', { ...labels, op: 'del' }, 'result', { ok: counters.deletes })
+  sheet.each('plimsoll_loads_total', labels, 'outcome', {
+    ok: counters.loadsDone,
+    error: counters.loadErrors - counters.loadTimeouts - counters.loadsShed,
+    timeout: counters.loadTimeouts,
+    shed: counters.loadsShed,
+  })
   sheet.add('plimsoll_queue_rejected_total', labels, counters.loadsTurnedAway)
   sheet.add('plimsoll_loads_coalesced_total', labels, counters.joined)
   sheet.add('plimsoll_copy_hits_total', labels, counters.copyHits)
   sheet.add('plimsoll_copy_fills_total', labels, counters.copyFills)
   sheet.add('plimsoll_early_refreshes_total', labels, counters.earlyRefreshes)
-  const skipped = (reason: string, count: number) =>
-    sheet.add('plimsoll_writes_skipped_total', { ...labels, reason }, count)
-  skipped('degraded', counters.skippedDegraded)
-  skipped('oversize', counters.skippedOversize)
-  skipped('unserializable', counters.skippedUnserializable)
-  skipped('oom', counters.skippedOom)
-  skipped('admission', counters.skippedAdmission)
-  skipped('contended', counters.skippedContended)
-  skipped('unreachable', counters.skippedUnreachable)
+  sheet.each('plimsoll_writes_skipped_total', labels, 'reason', {
+    degraded: counters.skippedDegraded,
+    oversize: counters.skippedOversize,
+    unserializable: counters.skippedUnserializable,
+    oom: counters.skippedOom,
+    admission: counters.skippedAdmission,
+    contended: counters.skippedContended,
+    unreachable: counters.skippedUnreachable,
+  })
 }
 
 function addRest(sheet: Sheet, labels: Labels, namespace: NamespaceStatistics): void {
@@ -91,18 +90,18 @@ function addBehind(
   statistics: BehindStatistics | undefined,
 ): void {
   if (health === undefined || statistics === undefined) return
-  const operations = (outcome: string, count: number) =>
-    sheet.add('plimsoll_write_behind_operations_total', { ...labels, outcome }, count)
-  operations('appended', statistics.appended)
-  operations('direct', statistics.direct)
-  operations('refused', statistics.refused)
-  operations('saved', statistics.saved)
-  operations('taken_over', statistics.takenOver)
-  operations('parked', statistics.parked)
-  const batches = (outcome: string, count: number) =>
-    sheet.add('plimsoll_write_behind_batches_total', { ...labels, outcome }, count)
-  batches('ok', statistics.batches)
-  batches('error', statistics.retried)
+  sheet.each('plimsoll_write_behind_operations_total', labels, 'outcome', {
+    appended: statistics.appended,
+    direct: statistics.direct,
+    refused: statistics.refused,
+    saved: statistics.saved,
+    taken_over: statistics.takenOver,
+    parked: statistics.parked,
+  })
+  sheet.each('plimsoll_write_behind_batches_total', labels, 'outcome', {
+    ok: statistics.batches,
+    error: statistics.retried,
+  })
   sheet.add('plimsoll_write_behind_waiting', labels, health.waiting)
   sheet.add('plimsoll_write_behind_oldest_seconds', labels, health.oldestMilliseconds / 1_000)
   sheet.add('plimsoll_write_behind_parked', labels, health.parked)

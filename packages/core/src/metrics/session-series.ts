@@ -12,32 +12,33 @@ export function addSessions(
   sheet.add('plimsoll_session_trusted', labels, trusted ? 1 : 0)
   sheet.add('plimsoll_session_pending_destroys', labels, pendingDestroys)
   sheet.add('plimsoll_session_losses_total', labels, counters.losses)
-  const load = (result: string, count: number) =>
-    sheet.add('plimsoll_session_loads_total', { ...labels, result }, count)
-  load('found', counters.found)
-  load('absent', counters.absent)
-  load('unreachable', counters.unreachable - counters.shadowed)
-  load('shadow', counters.shadowed)
-  load('loss', counters.lost)
-  const save = (result: string, count: number) =>
-    sheet.add('plimsoll_session_saves_total', { ...labels, result }, count)
-  save('created', counters.created)
-  save('replaced', counters.replaced)
-  save('unchanged', counters.unchanged)
-  save('gone', counters.gone)
-  save('refused', counters.refused)
-  save('too_large', counters.tooLarge)
-  save('too_many', counters.tooMany)
-  const conflict = (outcome: string, count: number) =>
-    sheet.add('plimsoll_session_conflicts_total', { ...labels, outcome }, count)
-  conflict('merged', counters.merged)
-  conflict('overwritten', counters.overwritten)
-  const touch = (result: string, count: number) =>
-    sheet.add('plimsoll_session_touches_total', { ...labels, result }, count)
-  touch('sent', counters.touched)
-  touch('spared', counters.touchesSpared)
-  touch('missed', counters.touchesMissed)
-  const ended = (cause: string, count: number) => sheet.add('plimsoll_session_ended_total', { ...labels, cause }, count)
-  ended('destroyed', counters.destroyed)
-  ended('pushed_out', counters.pushedOut)
+  sheet.each('plimsoll_session_loads_total', labels, 'result', {
+    found: counters.found,
+    absent: counters.absent,
+    unreachable: counters.unreachable - counters.shadowed,
+    shadow: counters.shadowed,
+    loss: counters.lost,
+  })
+  sheet.each('plimsoll_session_saves_total', labels, 'result', {
+    created: counters.created,
+    replaced: counters.replaced,
+    unchanged: counters.unchanged,
+    gone: counters.gone,
+    refused: counters.refused,
+    too_large: counters.tooLarge,
+    too_many: counters.tooMany,
+  })
+  sheet.each('plimsoll_session_conflicts_total', labels, 'outcome', {
+    merged: counters.merged,
+    overwritten: counters.overwritten,
+  })
+  sheet.each('plimsoll_session_touches_total', labels, 'result', {
+    sent: counters.touched,
+    spared: counters.touchesSpared,
+    missed: counters.touchesMissed,
+  })
+  sheet.each('plimsoll_session_ended_total', labels, 'cause', {
+    destroyed: counters.destroyed,
+    pushed_out: counters.pushedOut,
+  })
 }

@@ -19,6 +19,11 @@ export class Sheet {
     if (value !== undefined && !Number.isNaN(value)) this.#add(name, labels, '', value)
   }
 
+  /** A sample for each value of the label. */
+  each(name: MetricName, labels: Labels, label: string, byValue: Readonly<Record<string, number>>): void {
+    for (const [value, count] of Object.entries(byValue)) this.add(name, { ...labels, [label]: value }, count)
+  }
+
   /** 1 for the state in force and 0 for all others. */
   oneHot(name: MetricName, labels: Labels, label: string, states: readonly string[], current: string): void {
     for (const state of states) this.add(name, { ...labels, [label]: state }, state === current ? 1 : 0)

@@ -12,20 +12,20 @@ export function addWork(
   if (refreshing !== undefined) {
     const { rounds, endedEarly, keys, leads } = refreshing
     addAhead(sheet, { ...labels, by: 'refresh' }, keys)
-    const round = (outcome: string, count: number) =>
-      sheet.add('plimsoll_refresh_rounds_total', { ...labels, outcome }, count)
-    round('done', rounds - endedEarly)
-    round('ended_early', endedEarly)
+    sheet.each('plimsoll_refresh_rounds_total', labels, 'outcome', {
+      done: rounds - endedEarly,
+      ended_early: endedEarly,
+    })
     if (leads !== undefined) sheet.add('plimsoll_refresh_leading', labels, leads ? 1 : 0)
   }
   if (updates !== undefined) {
-    const update = (outcome: string, count: number) =>
-      sheet.add('plimsoll_updates_total', { ...labels, outcome }, count)
-    update('done', updates.done)
-    update('conflict', updates.conflicts)
-    update('timeout', updates.timeouts)
-    update('lease_unavailable', updates.leaseUnavailable)
-    update('error', updates.errors)
+    sheet.each('plimsoll_updates_total', labels, 'outcome', {
+      done: updates.done,
+      conflict: updates.conflicts,
+      timeout: updates.timeouts,
+      lease_unavailable: updates.leaseUnavailable,
+      error: updates.errors,
+    })
   }
   if (drops === undefined) return
   sheet.add('plimsoll_drops_total', { ...labels, of: 'tag' }, drops.tags)
@@ -33,9 +33,5 @@ export function addWork(
 }
 
 function addAhead(sheet: Sheet, labels: Labels, { found, loaded, unstored, failed }: AheadCounts): void {
-  const keys = (outcome: string, count: number) => sheet.add('plimsoll_ahead_keys_total', { ...labels, outcome }, count)
-  keys('found', found)
-  keys('stored', loaded - unstored)
-  keys('unstored', unstored)
-  keys('failed', failed)
+  sheet.each('plimsoll_ahead_keys_total', labels, 'outcome', { found, stored: loaded - unstored, unstored, failed })
 }

@@ -7,6 +7,7 @@ import type { CopiesSettings } from '../options/copies-option.ts'
 import type { Account } from '../pressure/account.ts'
 import type { WriteGate } from '../pressure/write-gate.ts'
 import type { RedisCommands } from '../redis/commands.ts'
+import type { EntryCommands } from '../redis/entry-commands.ts'
 import type { Reader } from '../redis/shared-reads.ts'
 import type { Counters } from './counters.ts'
 import { newToken, seenOf } from './lease.ts'
@@ -21,6 +22,7 @@ export interface CopiesParts {
   readonly generations: Generations | undefined
   readonly remote: {
     readonly commands: RedisCommands
+    readonly entries: EntryCommands
     readonly gate: WriteGate
     readonly account: Account
     readonly channel: string
@@ -98,7 +100,7 @@ export class Copies {
   /** `seen`: what was found in the place of the copy. */
   async #fill({ key, redisKey }: KeyReader, copy: CopyName, seen: Buffer | null): Promise<void> {
     const { counters, remote } = this.#parts
-    const { commands, gate, account, channel } = remote
+    const { commands, entries, gate, account, channel } = remote
     if (this.#filling.has(copy.value) || this.#filling.size >= mostFills) return
     this.#filling.add(copy.value)
     try {
@@ -106,7 +108,7 @@ export class Copies {
       const budget = commands.budget()
       const lease = await gate.run(
         account.claim(),
-        () => commands.acquireLease(copy, token, fillLease, seenOf(seen), false, budget),
+        () => entries.acquireLease(copy, token, fillLease, seenOf(seen), false, budget),
         ({ kind }) => kind === 'acquired',
       )
       if (typeof lease === 'string' || lease.kind !== 'acquired') return
@@ -117,7 +119,7 @@ export class Copies {
       if (original === null || life === 0 || !remote.trusts(key)) return
       const stored = await gate.run(
         'essential',
-        () => commands.storeUnderLease(copy, token, original, life, channel, '', budget),
+        () => entries.storeUnderLease(copy, token, original, life, channel, '', budget),
         () => true,
         original.length,
       )

@@ -7,15 +7,17 @@ import type { Source } from './source.ts'
 type Load<V> = NonNullable<NamespaceSettings<V>['load']>
 type LoadMany<V> = NonNullable<NamespaceSettings<V>['loadMany']>
 
+/** How a namespace asks the source, and under which name. */
+export type Loads<V> = Pick<NamespaceSettings<V>, 'name' | 'load' | 'loadMany'>
+
 /** One key, one call of `load`, or of `loadMany` where there is no other. */
 export function fetchOne<V>(
-  settings: NamespaceSettings<V>,
+  { name, load: usual, loadMany }: Loads<V>,
   source: Source,
   own?: Load<V>,
   onDropOut = () => {},
 ): Fetch<V> | undefined {
-  const load = own ?? settings.load
-  const { name, loadMany } = settings
+  const load = own ?? usual
   if (load === undefined && loadMany === undefined) return undefined
   return {
     load: (key, context, deadline) =>
@@ -31,6 +33,16 @@ export function fetchOne<V>(
       ),
     dropOut: onDropOut,
   }
+}
+
+/** One call of `loadMany` for all of these keys that are missing; key by key where there is none. */
+export function fetchTogether<V>(
+  { name, loadMany }: Loads<V>,
+  source: Source,
+  single: Fetch<V>,
+  keys: Iterable<string>,
+): Fetch<V> {
+  return loadMany === undefined ? single : new BatchFetch(name, loadMany, source, single, keys)
 }
 
 interface Waiting<V> {

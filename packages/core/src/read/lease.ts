@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { type Clock, sleep } from '../clock.ts'
 import { wake } from '../coherence/messages.ts'
 import { freshUntilBytes } from '../entry/envelope.ts'
+import type { EntryKeys } from '../entry/key.ts'
 import type { Account } from '../pressure/account.ts'
 import type { Claim, Withheld, WriteGate } from '../pressure/write-gate.ts'
 import type { Budget } from '../redis/budget.ts'
-import type { Acquired, EntryKeys, RedisCommands } from '../redis/commands.ts'
+import type { RedisCommands } from '../redis/commands.ts'
+import type { Acquired, EntryCommands } from '../redis/entry-commands.ts'
 import type { SkipReason } from './counters.ts'
 
 const storePause = 100
@@ -20,6 +22,7 @@ export function seenOf(bytes: Buffer | null | undefined): Buffer {
 
 export interface LeaseContext {
   readonly commands: RedisCommands
+  readonly entries: EntryCommands
   readonly gate: WriteGate
   readonly account: Account
   readonly clock: Clock
@@ -92,14 +95,14 @@ export class Lease {
   }
 
   async #store(entry: Buffer, ttl: number, version: Buffer | undefined): Promise<'stored' | SkipReason> {
-    const { commands, gate, channel } = this.#context
+    const { commands, entries, gate, channel } = this.#context
     const leased: LeasedStore = [this.token, entry, ttl, channel, this.#wakeMessage]
     // The lease was admitted for this store: a second draw would make the load in vain for all who wait.
     const outcome = await gate.run(
       'essential',
       () =>
         this.#context.storeUnderLease?.(this.#key, this.#keys, leased) ??
-        commands.storeUnderLease(this.#keys, ...leased, commands.budget(), version),
+        entries.storeUnderLease(this.#keys, ...leased, commands.budget(), version),
       () => true,
       entry.length,
     )
@@ -122,9 +125,9 @@ export class Lease {
   /** Asks Redis whether it is still held, and renews it. */
   async confirm(): Promise<boolean> {
     if (this.#lost || this.#ended) return false
-    const { commands } = this.#context
+    const { commands, entries } = this.#context
     try {
-      this.#lost = !(await commands.renewLease(this.#keys, this.token, this.#ttl, commands.budget()))
+      this.#lost = !(await entries.renewLease(this.#keys, this.token, this.#ttl, commands.budget()))
       return !this.#lost
     } catch {
       return false
@@ -133,9 +136,9 @@ export class Lease {
 
   async release(): Promise<void> {
     this.#stop()
-    const { commands, channel } = this.#context
+    const { commands, entries, channel } = this.#context
     if (this.#lost) return
-    await commands.releaseLease(this.#keys, this.token, channel, this.#wakeMessage, commands.budget())
+    await entries.releaseLease(this.#keys, this.token, channel, this.#wakeMessage, commands.budget())
   }
 
   get #wakeMessage(): string {
@@ -149,10 +152,10 @@ export class Lease {
 
   #schedule(): void {
     if (this.#ended) return
-    const { clock, commands } = this.#context
+    const { clock, commands, entries } = this.#context
     this.#timer = clock.setTimeout(() => {
       const asked = clock.now()
-      commands.renewLease(this.#keys, this.token, this.#ttl, commands.budget()).then(
+      entries.renewLease(this.#keys, this.token, this.#ttl, commands.budget()).then(
         (alive) => {
           // Evicted or taken: the store will be refused, so there is nothing left to renew.
           this.#lost = !alive
@@ -185,9 +188,9 @@ export async function acquireLease(
   claim: Claim = context.account.claim(),
 ): Promise<LeaseOutcome> {
   if (budget.left <= 0) return { kind: 'refused', reason: 'degraded' }
-  const { commands, gate } = context
+  const { entries, gate } = context
   return await acquire(context, namespace, key, keys, ttl, (token) =>
-    gate.run(claim, () => commands.acquireLease(keys, token, ttl, seen, wait, budget), hasWritten),
+    gate.run(claim, () => entries.acquireLease(keys, token, ttl, seen, wait, budget), hasWritten),
   )
 }
 
@@ -199,9 +202,9 @@ export async function acquireUpdateLease(
   keys: EntryKeys,
   ttl: number,
 ): Promise<LeaseOutcome> {
-  const { commands, gate } = context
+  const { commands, entries, gate } = context
   return await acquire(context, namespace, key, keys, ttl, (token) => {
-    const send = () => commands.acquireUpdateLease(keys, token, ttl, commands.budget())
+    const send = () => entries.acquireUpdateLease(keys, token, ttl, commands.budget())
     return gate.refusal === 'oom' && !gate.shut ? send() : gate.run('essential', send, hasWritten)
   })
 }

@@ -274,15 +274,15 @@ export class Loading<V> {
     if (remote === undefined || !this.#mayStore(flight, key, right)) return 'contended'
     // Nothing orders "the source has none".
     if (version === undefined && right === 'newer') return 'contended'
-    const { commands, gate, account } = remote
+    const { commands, entries, gate, account } = remote
     const entry = { value: keys.value(key), lease: keys.lease(key) }
     const outcome = await gate.run(
       account.claim(),
       async () => {
         if (version !== undefined) {
-          return await commands.storeVersion(entry, bytes, life, version, right === 'plain', commands.budget())
+          return await entries.storeVersion(entry, bytes, life, version, right === 'plain', commands.budget())
         }
-        await commands.store(entry, bytes, life, commands.budget())
+        await entries.store(entry, bytes, life, commands.budget())
         return true
       },
       (isStored) => isStored,

@@ -4,13 +4,16 @@ import type { RedisOption } from '../options/redis-options.ts'
 import { Budget } from './budget.ts'
 import { CommandCounts, type CommandStatistics } from './command-counts.ts'
 import { Endpoint } from './endpoint.ts'
+import { EndpointLog } from './endpoint-log.ts'
 import * as generationScripts from './generation-scripts.ts'
 import { keyPages } from './key-pages.ts'
 import { RecentWrites } from './recent-writes.ts'
 import * as scripts from './scripts.ts'
 import { type Reader, SharedReads } from './shared-reads.ts'
-import { type Client, createTopology, type Topology } from './topology.ts'
+import { type Client, createTopology, type Role, type Topology } from './topology.ts'
 import { NoTimeLeftError } from './trouble.ts'
+
+export type { EntryKeys } from '../entry/key.ts'
 
 export interface CommandSettings {
   readonly cacheName: string
@@ -22,22 +25,6 @@ export interface CommandSettings {
   readonly logger: Logger
 }
 
-/** The two keys of one entry. */
-export interface EntryKeys {
-  readonly value: string
-  readonly lease: string
-}
-
-/** `superseded`: what is there is newer. */
-export type StoredWrite = 'unlinked' | 'stored' | 'refused' | 'superseded'
-
-const storedWrites: readonly StoredWrite[] = ['unlinked', 'stored', 'refused', 'superseded']
-
-export type Acquired =
-  | { readonly kind: 'acquired' }
-  | { readonly kind: 'held' }
-  | { readonly kind: 'arrived'; readonly value: Buffer }
-
 export interface RedisEvents {
   /** A connection came up, or a breaker closed: what was put off may be tried. */
   onUsable(): void
@@ -46,7 +33,10 @@ export interface RedisEvents {
   onTransition(breaker: 'read' | 'write', state: BreakerState): void
 }
 
-/** All that the cache asks of Redis, each behind a breaker and within a budget. */
+/**
+ * The way to one Redis: every command behind a breaker and within a budget. What is asked of it about entries, streams or
+ * parked operations stands in files of their own.
+ */
 export class RedisCommands {
   readonly topology: Topology
   readonly #primary: Endpoint
@@ -63,8 +53,8 @@ export class RedisCommands {
     this.topology = createTopology(option, settings)
     const { commandTimeout, connections } = settings
     const readerConnections = this.topology.hasReader ? Math.floor(connections / 2) : 0
-    const endpoint = (role: 'primary' | 'reader', count: number) => {
-      const reported = new Set<string>()
+    const endpoint = (role: Role, count: number) => {
+      const log = new EndpointLog(role, settings.logger)
       return new Endpoint({
         topology: this.topology,
         role,
@@ -73,22 +63,13 @@ export class RedisCommands {
         commandTimeout,
         probeKey: `${settings.cacheName}:{plimsoll}:probe`,
         onReady: () => {
-          reported.clear()
+          log.noteReady()
           events.onUsable()
         },
         onClose: () => events.onLost(),
-        onError: (error) => {
-          // Each kind once an outage: it is tried several times a second.
-          const kind = firstWord(error.message)
-          const level = reported.has(kind) ? 'debug' : 'warn'
-          reported.add(kind)
-          settings.logger[level]({ error: error.message, role }, `Redis ${role}: no connection`)
-        },
+        onError: (error) => log.noteError(error),
         onTransition: (breaker, state, previous) => {
-          const details = { breaker, state, role }
-          if (state === 'open' && previous === 'closed')
-            settings.logger.warn(details, `Redis ${role}: ${breaker} breaker opened`)
-          else if (state === 'closed') settings.logger.info(details, `Redis ${role}: ${breaker} breaker closed`)
+          log.noteTransition(breaker, state, previous)
           if (role === 'primary') {
             this.#counts.noteTransition(breaker, state)
             events.onTransition(breaker, state)
@@ -176,140 +157,29 @@ export class RedisCommands {
     this.#recentWrites?.noteAll()
   }
 
-  async acquireLease(
-    keys: EntryKeys,
-    token: string,
-    ttl: number,
-    seen: string | Buffer,
-    wait: boolean,
-    budget: Budget,
-  ): Promise<Acquired> {
-    const args = [token, ttl, seen, wait ? '1' : '0']
-    const reply = await this.#script(keys, scripts.acquireLease, [keys.value, keys.lease], args, budget)
-    const [kind, value] = reply as [number, Buffer?]
-    if (kind === 2 && value !== undefined) return { kind: 'arrived', value }
-    return { kind: kind === 1 ? 'acquired' : 'held' }
-  }
-
-  /** A lease that a full Redis gives too. */
-  async acquireUpdateLease(keys: EntryKeys, token: string, ttl: number, budget: Budget): Promise<Acquired> {
-    const args = [token, ttl, '-', '1']
-    const reply = await this.#script(keys, scripts.acquireUpdateLease, [keys.value, keys.lease], args, budget)
-    const [kind] = reply as [number]
-    return { kind: kind === 1 ? 'acquired' : 'held' }
-  }
-
-  /** False where the lease is lost. */
-  async renewLease(keys: EntryKeys, token: string, ttl: number, budget: Budget): Promise<boolean> {
-    return (await this.#script(keys, scripts.renewLease, [keys.lease], [token, ttl], budget)) === 1
-  }
-
-  /** False where nothing was stored: the lease is lost, or what is there is newer. */
-  async storeUnderLease(
-    keys: EntryKeys,
-    token: string,
-    entry: Buffer,
-    ttl: number,
-    channel: string,
-    wake: string,
-    budget: Budget,
-    version?: Buffer,
-  ): Promise<boolean> {
-    const args = [token, entry, ttl, channel, wake]
-    const { script, args: all } =
-      version === undefined
-        ? { script: scripts.storeUnderLease, args }
-        : { script: scripts.storeVersionUnderLease, args: [...args, version, '0'] }
-    return (await this.#script(keys, script, [keys.value, keys.lease], all, budget)) === 1
-  }
-
-  async releaseLease(keys: EntryKeys, token: string, channel: string, wake: string, budget: Budget): Promise<void> {
-    await this.#script(keys, scripts.releaseLease, [keys.lease], [token, channel, wake], budget)
-  }
-
-  async placeIntent(keys: EntryKeys, token: string, ttl: number, budget: Budget): Promise<void> {
-    this.noteWrite(keys.value)
-    await this.#script(keys, scripts.placeIntent, [keys.lease], [token, ttl], budget)
-  }
-
-  /**
-   * Without a message nothing is published: the news of many are told together. `alone`: Redis alone holds the value, and
-   * keeps the older one where it does not take this.
-   */
-  async storeWrite(
-    keys: EntryKeys,
-    token: string,
-    entry: Buffer,
-    ttl: number,
-    channel: string,
-    message: string,
-    budget: Budget,
-    version: Buffer | undefined,
-    alone: boolean,
-  ): Promise<StoredWrite> {
-    this.noteWrite(keys.value)
-    const args = [token, entry, ttl, channel, message, alone ? '1' : '0']
-    const { script, args: all } =
-      version === undefined
-        ? { script: scripts.storeWrite, args }
-        : { script: scripts.storeVersionWrite, args: [...args, version] }
-    const reply = await this.#script(keys, script, [keys.value, keys.lease], all, budget)
-    return storedWrites[Number(reply)] ?? 'unlinked'
-  }
-
-  async invalidate(keys: EntryKeys, channel: string, message: string, budget: Budget): Promise<void> {
-    this.noteWrite(keys.value)
-    const args = message === '' ? [channel] : [channel, message]
-    await this.#script(keys, scripts.invalidate, [keys.value, keys.lease], args, budget)
-  }
-
-  /** Many at once, all with the same news: where keys lie in slots of their own they are deleted one by one, and then told. */
-  async invalidateMany(
-    entries: readonly EntryKeys[],
-    channel: string,
-    messages: readonly string[],
-    budget: Budget,
-  ): Promise<void> {
-    const [first] = entries
-    if (first === undefined) return
-    for (const { value } of entries) this.noteWrite(value)
-    if (this.topology.kind !== 'cluster') {
-      const keys = entries.flatMap(({ value, lease }) => [value, lease])
-      await this.#script(first, scripts.invalidate, keys, [channel, ...messages], budget)
-      return
-    }
-    const { left } = budget
-    await Promise.all(
-      entries.map((keys) =>
-        this.#script(keys, scripts.invalidate, [keys.value, keys.lease], [channel], new Budget(left)),
-      ),
-    )
-    for (const message of messages) await this.publish(channel, message)
-  }
-
-  /** A plain SET, for namespaces without leases. */
-  async store(keys: EntryKeys, entry: Buffer, ttl: number, budget: Budget): Promise<void> {
-    await this.#write(keys.value, (client) => client.set(keys.value, entry, 'PX', ttl), budget)
+  /** Behind the write breaker. Commands by the same key keep their order. */
+  write<T>(key: string, command: (client: Client) => Promise<T>, budget: Budget): Promise<T> {
+    return this.#send('write', key, command, budget)
   }
 
   /** A script that changes nothing, behind the read breaker, and on the primary: a reader may lag behind. */
-  async readByScript(
+  readByScript(
     script: scripts.Script,
     keys: readonly string[],
     args: readonly (string | number | Buffer)[],
     budget: Budget,
   ): Promise<unknown> {
-    return await this.#send('read', keys[0] ?? '', (client) => scripts.runScript(client, script, keys, args), budget)
+    return this.#send('read', keys[0] ?? '', (client) => scripts.runScript(client, script, keys, args), budget)
   }
 
   /** Keys of one slot. Scripts on the same first key keep their order, reads among them. */
-  async writeByScript(
+  writeByScript(
     script: scripts.Script,
     keys: readonly string[],
     args: readonly (string | number | Buffer)[],
     budget: Budget,
   ): Promise<unknown> {
-    return await this.#send('write', keys[0] ?? '', (client) => scripts.runScript(client, script, keys, args), budget)
+    return this.write(keys[0] ?? '', (client) => scripts.runScript(client, script, keys, args), budget)
   }
 
   /** The keys that match, in small steps over every primary, each within the command timeout. */
@@ -325,15 +195,7 @@ export class RedisCommands {
 
   /** Forgets a key; Redis frees its memory beside its other work. */
   async unlink(key: string, budget: Budget): Promise<boolean> {
-    return (await this.#send('write', key, (client) => client.unlink(key), budget)) === 1
-  }
-
-  /** Forgets values and leases, each pair in a slot of its own, by commands that are sent together. */
-  async unlinkEntries(entries: readonly EntryKeys[], budget: Budget): Promise<void> {
-    const [first] = entries
-    if (first === undefined) return
-    const unlinkAll = (client: Client) => Promise.all(entries.map(({ value, lease }) => client.unlink(value, lease)))
-    await this.#write(first.value, unlinkAll, budget)
+    return (await this.write(key, (client) => client.unlink(key), budget)) === 1
   }
 
   /** What a node says of its memory, past the breakers: INFO, of any node of a cluster. */
@@ -341,27 +203,10 @@ export class RedisCommands {
     return this.#primary.leastBusy().run((client) => client.info('memory'), this.#settings.commandTimeout)
   }
 
-  /** Without a lease: whether it was stored, because it is newer than what is there, or `fill` allows it where there is nothing. */
-  async storeVersion(
-    keys: EntryKeys,
-    entry: Buffer,
-    ttl: number,
-    version: Buffer,
-    fill: boolean,
-    budget: Budget,
-  ): Promise<boolean> {
-    const args = ['', entry, ttl, '', '', version, fill ? '1' : '0']
-    return (await this.#script(keys, scripts.storeVersionUnderLease, [keys.value, keys.lease], args, budget)) === 1
-  }
-
   /** The generations of a namespace; where there are none, it has those of `identity` from now on. */
   async readGenerations(key: string, identity: string, channel: string, message: string, budget: Budget) {
-    return (await this.#generations(
-      generationScripts.readGenerations,
-      key,
-      [identity, channel, message],
-      budget,
-    )) as Buffer
+    const args = [identity, channel, message]
+    return (await this.writeByScript(generationScripts.readGenerations, [key], args, budget)) as Buffer
   }
 
   async countGenerations(
@@ -373,11 +218,11 @@ export class RedisCommands {
     budget: Budget,
   ) {
     const args = [identity, channel, message, ...slots]
-    return (await this.#generations(generationScripts.countGenerations, key, args, budget)) as Buffer
+    return (await this.writeByScript(generationScripts.countGenerations, [key], args, budget)) as Buffer
   }
 
   async replaceGenerations(key: string, identity: string, channel: string, message: string, budget: Budget) {
-    await this.#generations(generationScripts.replaceGenerations, key, [identity, channel, message], budget)
+    await this.writeByScript(generationScripts.replaceGenerations, [key], [identity, channel, message], budget)
   }
 
   /** Past the breakers: whether the channel is alive is asked all the time, and answers nobody. */
@@ -406,25 +251,6 @@ export class RedisCommands {
     return endpoint.read.closed && (endpoint.ready || endpoint.starting)
   }
 
-  #generations(script: scripts.Script, key: string, args: readonly (string | number)[], budget: Budget) {
-    return this.#write(key, (client) => scripts.runScript(client, script, [key], args), budget)
-  }
-
-  #script(
-    entry: EntryKeys,
-    script: scripts.Script,
-    keys: readonly string[],
-    args: readonly (string | number | Buffer)[],
-    budget: Budget,
-  ): Promise<unknown> {
-    // By the value's key, whichever keys the script takes: lease, intent and store of one entry keep their order.
-    return this.#write(entry.value, (client) => scripts.runScript(client, script, keys, args), budget)
-  }
-
-  #write<T>(key: string, command: (client: Client) => Promise<T>, budget: Budget): Promise<T> {
-    return this.#send('write', key, command, budget)
-  }
-
   async #send<T>(
     side: 'read' | 'write',
     key: string,
@@ -445,9 +271,4 @@ export class RedisCommands {
       budget.spend(performance.now() - started)
     }
   }
-}
-
-/** What tells one kind of connection error from another, without the address in it. */
-function firstWord(message: string): string {
-  return /\bE[A-Z]{4,}\b/.exec(message)?.[0] ?? message.split(' ', 1)[0] ?? message
 }

@@ -1,7 +1,8 @@
 import { ReplyError } from 'ioredis'
 import type { Clock } from '../clock.ts'
 import { flags, headerBytes, stampsLayout } from '../entry/envelope.ts'
-import type { Acquired, EntryKeys, StoredWrite } from '../redis/commands.ts'
+import type { EntryKeys } from '../entry/key.ts'
+import type { Acquired, StoredWrite } from '../redis/entry-commands.ts'
 
 interface Stored {
   readonly bytes: Buffer

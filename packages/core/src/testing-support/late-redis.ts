@@ -75,7 +75,8 @@ export function openOnLateRedis(options: Partial<NamespaceOptions<string>>, dela
   const gate = new WriteGate(clock, random, () => {})
   const pending: PendingInvalidations = new PendingInvalidations(clock, ({ key }) => namespace.replay(key))
   const link = {
-    ...{ clock, commands, gate, pending, tracks: false, channel: 'connected', channelName: 'channel', sender: 'me' },
+    ...{ clock, commands, entries: commands, gate, pending, tracks: false },
+    ...{ channel: 'connected', channelName: 'channel', sender: 'me' },
     hearsOthers: () => true,
     openAccount: () => openAccount(clock),
     add: () => {},

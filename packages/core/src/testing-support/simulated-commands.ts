@@ -1,5 +1,7 @@
+import type { EntryKeys } from '../entry/key.ts'
 import { Budget } from '../redis/budget.ts'
-import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
+import type { RedisCommands } from '../redis/commands.ts'
+import type { EntryCommands } from '../redis/entry-commands.ts'
 import type { Script } from '../redis/scripts.ts'
 import type { Reader } from '../redis/shared-reads.ts'
 import * as streamScripts from '../redis/stream-scripts.ts'
@@ -32,33 +34,22 @@ class SimulatedConnection {
   }
 }
 
-type Face = Pick<
-  RedisCommands,
-  | 'budget'
-  | 'read'
-  | 'readInHalf'
-  | 'unlinkEntries'
-  | 'noteWrite'
-  | 'acquireLease'
-  | 'acquireUpdateLease'
-  | 'renewLease'
-  | 'storeUnderLease'
-  | 'releaseLease'
-  | 'placeIntent'
-  | 'storeWrite'
-  | 'invalidate'
-  | 'store'
-  | 'storeVersion'
-  | 'invalidateMany'
-  | 'publish'
-  | 'readGenerations'
-  | 'countGenerations'
-  | 'replaceGenerations'
-  | 'writeByScript'
-  | 'memoryInfo'
->
+type Face = Pick<EntryCommands, keyof EntryCommands> &
+  Pick<
+    RedisCommands,
+    | 'budget'
+    | 'read'
+    | 'readInHalf'
+    | 'noteWrite'
+    | 'publish'
+    | 'readGenerations'
+    | 'countGenerations'
+    | 'replaceGenerations'
+    | 'writeByScript'
+    | 'memoryInfo'
+  >
 
-/** Stands for RedisCommands: each command is executed at one step and answered at another, or not. */
+/** Stands for RedisCommands and EntryCommands: each command is executed at one step and answered at another, or not. */
 export class SimulatedCommands implements Face {
   /** Redis does what it is sent, and its replies come too late. */
   late = false

@@ -60,6 +60,7 @@ export class SimulatedProcess<V = string> {
         return channel()
       },
       commands: this.#commands,
+      entries: this.#commands,
       gate: this.#gate,
       pending: this.#pending,
       channelName: 'channel',

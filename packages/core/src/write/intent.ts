@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
-import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
+import type { EntryKeys } from '../entry/key.ts'
+import type { WriteRemote } from './write-through.ts'
 
 // As a lease: renewed while the save runs, so that a killed writer blocks the loaders of its key for 2 s at most.
 export const intentTtl = 2_000
@@ -11,13 +12,13 @@ export class Intent {
   readonly keys: EntryKeys
   readonly token: string
   stored = false
-  readonly #commands: RedisCommands
+  readonly #remote: WriteRemote
   readonly #clock: Clock
   readonly #until: number
   #timer: unknown
 
-  constructor(commands: RedisCommands, clock: Clock, keys: EntryKeys, token: string) {
-    this.#commands = commands
+  constructor(remote: WriteRemote, clock: Clock, keys: EntryKeys, token: string) {
+    this.#remote = remote
     this.#clock = clock
     this.keys = keys
     this.token = token
@@ -34,7 +35,8 @@ export class Intent {
     if (this.#clock.now() >= this.#until) return
     this.#timer = this.#clock.setTimeout(() => {
       this.#schedule()
-      this.#commands.renewLease(this.keys, this.token, intentTtl, this.#commands.budget()).catch(() => {})
+      const { commands, entries } = this.#remote
+      entries.renewLease(this.keys, this.token, intentTtl, commands.budget()).catch(() => {})
     }, renewEvery)
   }
 }

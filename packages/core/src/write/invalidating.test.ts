@@ -18,9 +18,10 @@ function open(failing: Readonly<Record<string, Error>> = {}) {
     done.push(name)
     if (failing[name] !== undefined) throw failing[name]
   }
-  const names = ['invalidate', 'invalidateMany', 'unlinkEntries', 'publish']
+  const names = ['invalidate', 'invalidateMany', 'unlinkEntries']
   const remote = {
-    commands: { ...Object.fromEntries(names.map((name) => [name, command(name)])), budget: () => new Budget(200) },
+    commands: { publish: command('publish'), budget: () => new Budget(200) },
+    entries: Object.fromEntries(names.map((name) => [name, command(name)])),
     gate: { refusesDeletions: false, noteRefusal: () => {} },
     account: openAccount(new SteppingClock(0)),
     pending: { add: (_: string, key: string) => pending.push(key) },

@@ -1,9 +1,8 @@
 import { invalidation, invalidations } from '../coherence/messages.ts'
 import type { CopyNames } from '../entry/copy-names.ts'
-import type { KeySpace } from '../entry/key.ts'
+import type { EntryKeys, KeySpace } from '../entry/key.ts'
 import type { Policy } from '../options/policy.ts'
 import { type Budget, Deadline } from '../redis/budget.ts'
-import type { EntryKeys } from '../redis/commands.ts'
 import { classify, isRefusedWrite } from '../redis/trouble.ts'
 import type { WriteRemote } from './write-through.ts'
 
@@ -41,10 +40,10 @@ export class Invalidating {
   ): Promise<T> {
     const copies = this.#copies
     if (copies === undefined) return await change(messages)
-    const { commands } = this.#remote
+    const { commands, entries } = this.#remote
     const dropCopies = (within: Budget) => {
       const names = keys.flatMap((key) => copies.of(key))
-      return commands.unlinkEntries(names, within)
+      return entries.unlinkEntries(names, within)
     }
     let changed: T
     try {
@@ -68,12 +67,12 @@ export class Invalidating {
   }
 
   async many(keys: readonly string[]): Promise<void> {
-    const { commands, channel, sender } = this.#remote
+    const { commands, entries, channel, sender } = this.#remote
     const messages = invalidations(sender, this.#id, keys)
-    const entries = keys.map((key) => this.keysOf(key))
+    const names = keys.map((key) => this.keysOf(key))
     const budget = new Deadline(commands.budget().left)
     await this.#drop(keys, () =>
-      this.throughCopies(keys, messages, budget, (own) => commands.invalidateMany(entries, channel, own, budget)),
+      this.throughCopies(keys, messages, budget, (own) => entries.invalidateMany(names, channel, own, budget)),
     )
   }
 
@@ -103,9 +102,9 @@ export class Invalidating {
   }
 
   async #invalidate(key: string, messages: readonly string[], budget: Budget): Promise<void> {
-    const { commands, channel } = this.#remote
+    const { entries, channel } = this.#remote
     await this.throughCopies([key], messages, budget, ([message = '']) =>
-      commands.invalidate(this.keysOf(key), channel, message, budget),
+      entries.invalidate(this.keysOf(key), channel, message, budget),
     )
   }
 

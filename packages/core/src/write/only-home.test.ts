@@ -12,6 +12,7 @@ import { cascade, type Priority } from '../options/policy.ts'
 import { WriteGate } from '../pressure/write-gate.ts'
 import { Budget } from '../redis/budget.ts'
 import type { RedisCommands } from '../redis/commands.ts'
+import type { EntryCommands } from '../redis/entry-commands.ts'
 import { openAccount } from '../testing-support/open-account.ts'
 import { SteppingClock } from '../testing-support/stepping-clock.ts'
 import { WriteThrough } from './write-through.ts'
@@ -26,13 +27,13 @@ function open(options: {
 }) {
   const clock = new SteppingClock(0)
   const invalidate = vi.fn(() => Promise.resolve())
-  const commands = {
-    budget: () => new Budget(200),
+  const commands = { budget: () => new Budget(200) } as unknown as RedisCommands
+  const entries = {
     placeIntent: options.placeIntent ?? (() => Promise.resolve()),
     storeWrite: options.storeWrite ?? (() => Promise.resolve('stored')),
     renewLease: () => Promise.resolve(true),
     invalidate,
-  } as unknown as RedisCommands
+  } as unknown as EntryCommands
   const policy = cascade({ priority: options.priority ?? 'essential', maxValueBytes: 100 })
   const local = new LocalTier(1024 ** 2).namespace<string>(clock, false)
   const gate = new WriteGate(
@@ -53,7 +54,7 @@ function open(options: {
     codec: createCodec<string>(policy, undefined),
     keeper: new LocalKeeper<string>(local, 30_000, clock, () => true),
     remote: {
-      ...{ commands, gate, account: openAccount(clock), channel: 'shop:channel', sender: 'me' },
+      ...{ commands, entries, gate, account: openAccount(clock), channel: 'shop:channel', sender: 'me' },
       pending: new PendingInvalidations(clock, () => new Promise(() => {})),
     },
     fences: new Fences(),

@@ -10,6 +10,7 @@ import { cascade } from '../options/policy.ts'
 import { WriteGate } from '../pressure/write-gate.ts'
 import { Budget } from '../redis/budget.ts'
 import type { RedisCommands } from '../redis/commands.ts'
+import type { EntryCommands } from '../redis/entry-commands.ts'
 import { openAccount } from '../testing-support/open-account.ts'
 import { SteppingClock } from '../testing-support/stepping-clock.ts'
 import { WriteThrough } from './write-through.ts'
@@ -18,7 +19,8 @@ function open(refusal: string) {
   const clock = new SteppingClock(0)
   const refuse = () => Promise.reject(new ReplyError(refusal))
   const invalidate = vi.fn(refuse)
-  const commands = { budget: () => new Budget(200), placeIntent: refuse, invalidate } as unknown as RedisCommands
+  const commands = { budget: () => new Budget(200) } as unknown as RedisCommands
+  const entries = { placeIntent: refuse, invalidate } as unknown as EntryCommands
   const policy = cascade()
   const pending = new PendingInvalidations(clock, () => new Promise(() => {}))
   const writing = new WriteThrough<string>({
@@ -50,6 +52,7 @@ function open(refusal: string) {
     keeper: new LocalKeeper<string>(undefined, 0, clock, () => true),
     remote: {
       commands,
+      entries,
       gate: new WriteGate(
         clock,
         () => 0,

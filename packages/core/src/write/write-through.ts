@@ -6,7 +6,7 @@ import { type PendingInvalidations, wholeNamespace } from '../coherence/pending-
 import { slotsOf } from '../coherence/tags.ts'
 import { type Codec, type Packed, seal } from '../entry/codec.ts'
 import type { CopyNames } from '../entry/copy-names.ts'
-import type { KeySpace } from '../entry/key.ts'
+import type { EntryKeys, KeySpace } from '../entry/key.ts'
 import { assertPreserved } from '../entry/preserved.ts'
 import { timesOf } from '../entry/times.ts'
 import { versionOf } from '../entry/version.ts'
@@ -19,12 +19,14 @@ import type { Account } from '../pressure/account.ts'
 import { economise } from '../pressure/economy.ts'
 import type { WriteGate } from '../pressure/write-gate.ts'
 import type { Budget } from '../redis/budget.ts'
-import type { EntryKeys, RedisCommands } from '../redis/commands.ts'
+import type { RedisCommands } from '../redis/commands.ts'
+import type { EntryCommands } from '../redis/entry-commands.ts'
 import { Intent, intentTtl } from './intent.ts'
 import { Invalidating } from './invalidating.ts'
 
 export interface WriteRemote {
   readonly commands: RedisCommands
+  readonly entries: EntryCommands
   readonly gate: WriteGate
   readonly account: Account
   readonly pending: PendingInvalidations
@@ -228,9 +230,9 @@ export class WriteThrough<V> {
     const token = randomBytes(12).toString('base64url')
     try {
       const outcome = await remote.gate.run(remote.account.claim(), () =>
-        remote.commands.placeIntent(keys, token, intentTtl, budget),
+        remote.entries.placeIntent(keys, token, intentTtl, budget),
       )
-      return outcome === undefined ? new Intent(remote.commands, this.#parts.clock, keys, token) : undefined
+      return outcome === undefined ? new Intent(remote, this.#parts.clock, keys, token) : undefined
     } catch {
       return undefined
     }
@@ -261,7 +263,7 @@ export class WriteThrough<V> {
     try {
       const { keys, token } = intent
       const outcome = await invalidating.throughCopies([key], invalidating.messages(key, news), budget, ([told = '']) =>
-        remote.commands.storeWrite(
+        remote.entries.storeWrite(
           ...([keys, token, bytes, life, remote.channel, told, budget, version, this.#onlyHome] as const),
         ),
       )
