@@ -9,7 +9,7 @@ import { diagnose } from './findings/diagnose.ts'
 import type { Purpose } from './findings/evidence.ts'
 import { type Finding, severities } from './findings/finding.ts'
 import { FindingLog } from './findings/finding-log.ts'
-import { type CacheHealth, type ModeChange, type NamespaceHealth, worstOf } from './health.ts'
+import { type CacheHealth, type ModeChange, type NamespaceHealth, type SourceHealth, worstOf } from './health.ts'
 import { LocalTier } from './local/local-tier.ts'
 import { Namespace } from './namespace.ts'
 import type { KeptElsewhere, NamespaceParts } from './namespace-assembly.ts'
@@ -156,11 +156,7 @@ export class Cache {
       },
       local: local && { bytes: local.bytes, maxBytes: local.maxBytes, entries: local.entries },
       breakers: { ...(commands?.breakers ?? { read: 'closed', write: 'closed' }), source: this.#source.breaker },
-      source: {
-        running: this.#source.bulkhead.running,
-        waiting: this.#source.bulkhead.waiting,
-        concurrency: this.#source.bulkhead.concurrency,
-      },
+      source: healthOf(this.#source),
       namespaces: this.#namespaceHealth(),
       targets: Object.fromEntries(this.#links.map((link) => [link.target, link.health])),
       findings: this.#findings(),
@@ -278,6 +274,8 @@ export class Cache {
           redisShare: all === 0 ? 0 : redisBytes / all,
           budget: account?.budget === undefined ? undefined : { bytes: account.budget, fleetBytes: account.fleetBytes },
           behind: namespace.behind?.health,
+          inProgress: namespace.inProgress,
+          source: namespace.ownSource && healthOf(namespace.ownSource),
         }
       }
     }
@@ -339,6 +337,10 @@ export class Cache {
       this.#settings.logger.error({ reason }, 'a listener of the event mode threw')
     }
   }
+}
+
+function healthOf({ bulkhead: { running, waiting, concurrency } }: Source): SourceHealth {
+  return { running, waiting, concurrency }
 }
 
 function isWorse(left: Finding, right: Finding): boolean {

@@ -10,6 +10,7 @@ import {
   LoadTimeoutError,
   type WarmProgress,
 } from './errors.ts'
+import type { NamespaceHealth } from './health.ts'
 import type { HotKeys } from './local/hot-keys.ts'
 import type { LocalNamespace } from './local/local-tier.ts'
 import { assembleNamespace, type KeptElsewhere, type NamespaceParts } from './namespace-assembly.ts'
@@ -29,7 +30,7 @@ import {
   parseGetOptions,
 } from './options/namespace-options.ts'
 import type { Account } from './pressure/account.ts'
-import { createAheadCounts, createRefreshCounts } from './read/ahead-counts.ts'
+import { createAheadCounts, createRefreshCounts, mostOverdue } from './read/ahead-counts.ts'
 import type { CacheAside } from './read/cache-aside.ts'
 import type { Counters, Observations } from './read/counters.ts'
 import type { Exclusive } from './read/exclusive.ts'
@@ -38,6 +39,7 @@ import { Context } from './read/load-context.ts'
 import { preparing } from './read/preparing.ts'
 import type { Fetch, ReadParts } from './read/read-parts.ts'
 import { RefreshAhead } from './read/refresh-ahead.ts'
+import type { Source } from './read/source.ts'
 import { type Prepare, warm } from './read/warm.ts'
 import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
@@ -81,6 +83,7 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #fetch: Fetch<V> | undefined
   readonly #call: CallSettings<V>
   readonly #refreshes = new Set<RefreshAhead<V>>()
+  #hasRefreshed = false
   readonly #keptElsewhere: KeptElsewhere | undefined
   readonly #warming = createAheadCounts()
   readonly #refreshing = createRefreshCounts()
@@ -361,8 +364,11 @@ export class Namespace<V> implements LinkedNamespace {
     const hottest = () => this.hotKeys.top(mostRefreshed).map(({ key }) => key)
     const call = parseRefreshOptions(interval, { keys: hottest, ...options })
     const { prepare, size } = this.#preparing('refreshEvery', { ...this.#call, refreshFrom: call.interval / 2 })
-    const refreshing = new RefreshAhead(this.#parts, { ...call, batch: size(call.batch) }, prepare, this.#refreshing)
+    const onStop = (stopped: RefreshAhead<V>) => void this.#refreshes.delete(stopped)
+    const asked = { ...call, batch: size(call.batch) }
+    const refreshing = new RefreshAhead(this.#parts, asked, prepare, this.#refreshing, onStop)
     this.#refreshes.add(refreshing)
+    this.#hasRefreshed = true
     return refreshing
   }
 
@@ -418,14 +424,19 @@ export class Namespace<V> implements LinkedNamespace {
       earlyExpirations: this.account && { ...this.account.earlyEnds },
       behind: this.#behind?.statistics,
       warming: { ...this.#warming },
-      refreshing: { ...this.#refreshing, keys: { ...this.#refreshing.keys }, leads: this.#leads },
+      refreshing: {
+        ...this.#refreshing,
+        keys: { ...this.#refreshing.keys },
+        leads: this.#leads,
+        latest: mostOverdue(this.#refreshes, this.#parts.clock.now()),
+      },
       updates: { ...this.#updates },
       drops: { ...this.#drops },
     }
   }
 
   get #leads(): boolean | undefined {
-    if (this.#refreshes.size === 0) return undefined
+    if (!this.#hasRefreshed) return undefined
     return [...this.#refreshes].some(({ leads }) => leads)
   }
 
@@ -447,6 +458,17 @@ export class Namespace<V> implements LinkedNamespace {
   /** @internal Whether reads of a hot key are spread over nodes. */
   get hasCopies(): boolean {
     return this.#parts.remote?.copies !== undefined
+  }
+
+  /** @internal */
+  get inProgress(): NamespaceHealth['inProgress'] {
+    const { reads, writes } = this.#parts.fences
+    return { reads, writes, updates: this.#exclusive.size }
+  }
+
+  /** @internal The guard round a source of its own. */
+  get ownSource(): Source | undefined {
+    return this.settings.source && this.#parts.source
   }
 
   /** @internal */

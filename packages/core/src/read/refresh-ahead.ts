@@ -22,19 +22,39 @@ export class RefreshAhead<V> {
   readonly #call: RefreshCall
   readonly #prepare: Prepare
   readonly #counts: RefreshCounts
+  readonly #onStop: (stopped: RefreshAhead<V>) => void
   readonly #stopped = new AbortController()
   #lease: Lease | undefined
   #timer: unknown
   #wake = () => {}
   #endRound: (reason: unknown) => void = () => {}
+  #doneAt: number
 
   /** @internal */
-  constructor(parts: ReadParts<V>, call: RefreshCall, prepare: Prepare, counts: RefreshCounts) {
+  constructor(
+    parts: ReadParts<V>,
+    call: RefreshCall,
+    prepare: Prepare,
+    counts: RefreshCounts,
+    onStop: (stopped: RefreshAhead<V>) => void,
+  ) {
     this.#parts = parts
     this.#call = call
     this.#prepare = prepare
     this.#counts = counts
+    this.#onStop = onStop
+    this.#doneAt = parts.clock.now()
     void this.#run()
+  }
+
+  /** @internal Milliseconds. */
+  get interval(): number {
+    return this.#call.interval
+  }
+
+  /** @internal When a round of this process last came to all keys, or it was asked to refresh, in milliseconds of the clock. */
+  get doneAt(): number {
+    return this.#doneAt
   }
 
   /** Whether this process is the one that refreshes. */
@@ -52,6 +72,7 @@ export class RefreshAhead<V> {
     this.#parts.clock.clearTimeout(this.#timer)
     this.#lease?.release().catch(() => {})
     this.#wake()
+    this.#onStop(this)
   }
 
   async #run(): Promise<void> {
@@ -83,7 +104,6 @@ export class RefreshAhead<V> {
       ending.abort(new DOMException('this process does not lead any more', 'AbortError'))
       return some.map(() => endedErrand('held'))
     }
-    this.#counts.rounds += 1
     try {
       const call = {
         concurrency,
@@ -94,12 +114,16 @@ export class RefreshAhead<V> {
         totals: this.#counts.keys,
       }
       await warm(settings.name, keys(), prepare, call, clock, random)
+      this.#doneAt = clock.now()
     } catch (error) {
       this.#counts.endedEarly += 1
       const reason = error instanceof Error ? error.name : 'unknown reason'
       if (!this.#stopped.signal.aborted) {
         logger.warn({ namespace: settings.name, reason }, 'a round of refreshEvery ended early')
       }
+    } finally {
+      // Not when it begins: a count of those done would fall again where this one ends early.
+      this.#counts.rounds += 1
     }
   }
 
