@@ -35,6 +35,7 @@ import type { CacheAside } from './read/cache-aside.ts'
 import type { Counters, Observations } from './read/counters.ts'
 import type { Exclusive } from './read/exclusive.ts'
 import { BatchFetch, fetchOne } from './read/fetch.ts'
+import { Leadership } from './read/leadership.ts'
 import { Context } from './read/load-context.ts'
 import { preparing } from './read/preparing.ts'
 import type { Fetch, ReadParts } from './read/read-parts.ts'
@@ -83,7 +84,7 @@ export class Namespace<V> implements LinkedNamespace {
   readonly #fetch: Fetch<V> | undefined
   readonly #call: CallSettings<V>
   readonly #refreshes = new Set<RefreshAhead<V>>()
-  #hasRefreshed = false
+  #leadership: Leadership<V> | undefined
   readonly #keptElsewhere: KeptElsewhere | undefined
   readonly #warming = createAheadCounts()
   readonly #refreshing = createRefreshCounts()
@@ -366,9 +367,9 @@ export class Namespace<V> implements LinkedNamespace {
     const { prepare, size } = this.#preparing('refreshEvery', { ...this.#call, refreshFrom: call.interval / 2 })
     const onStop = (stopped: RefreshAhead<V>) => void this.#refreshes.delete(stopped)
     const asked = { ...call, batch: size(call.batch) }
-    const refreshing = new RefreshAhead(this.#parts, asked, prepare, this.#refreshing, onStop)
+    this.#leadership ??= new Leadership(this.#parts)
+    const refreshing = new RefreshAhead(this.#parts, asked, prepare, this.#refreshing, this.#leadership, onStop)
     this.#refreshes.add(refreshing)
-    this.#hasRefreshed = true
     return refreshing
   }
 
@@ -436,7 +437,7 @@ export class Namespace<V> implements LinkedNamespace {
   }
 
   get #leads(): boolean | undefined {
-    if (!this.#hasRefreshed) return undefined
+    if (this.#leadership === undefined) return undefined
     return [...this.#refreshes].some(({ leads }) => leads)
   }
 
