@@ -7,7 +7,7 @@ import { sleep } from './clock.ts'
 import { CacheClosedError, InvalidArgumentError, InvalidOptionsError } from './errors.ts'
 import type { Finding } from './findings/finding.ts'
 import { FindingLog } from './findings/finding-log.ts'
-import { type CacheHealth, type ModeChange, type NamespaceHealth, worstOf } from './health.ts'
+import { type CacheHealth, type ModeChange, type NamespaceHealth, type SourceHealth, worstOf } from './health.ts'
 import { LocalTier } from './local/local-tier.ts'
 import { Namespace } from './namespace.ts'
 import type { KeptElsewhere, NamespaceParts } from './namespace-assembly.ts'
@@ -154,11 +154,7 @@ export class Cache {
       },
       local: local && { bytes: local.bytes, maxBytes: local.maxBytes, entries: local.entries },
       breakers: { ...(commands?.breakers ?? { read: 'closed', write: 'closed' }), source: this.#source.breaker },
-      source: {
-        running: this.#source.bulkhead.running,
-        waiting: this.#source.bulkhead.waiting,
-        concurrency: this.#source.bulkhead.concurrency,
-      },
+      source: healthOf(this.#source),
       namespaces: this.#namespaceHealth(),
       targets: Object.fromEntries(this.#links.map((link) => [link.target, link.health])),
       findings: this.#findings(),
@@ -276,6 +272,8 @@ export class Cache {
           redisShare: all === 0 ? 0 : redisBytes / all,
           budget: account?.budget === undefined ? undefined : { bytes: account.budget, fleetBytes: account.fleetBytes },
           behind: namespace.behind?.health,
+          inProgress: namespace.inProgress,
+          source: namespace.ownSource && healthOf(namespace.ownSource),
         }
       }
     }
@@ -314,6 +312,10 @@ export class Cache {
       this.#settings.logger.error({ reason }, 'a listener of the event mode threw')
     }
   }
+}
+
+function healthOf({ bulkhead: { running, waiting, concurrency } }: Source): SourceHealth {
+  return { running, waiting, concurrency }
 }
 
 /**

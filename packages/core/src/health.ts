@@ -30,7 +30,7 @@ export interface CacheHealth {
   }
   readonly local: { readonly bytes: number; readonly maxBytes: number; readonly entries: number } | undefined
   readonly breakers: { readonly read: BreakerState; readonly write: BreakerState; readonly source: BreakerState }
-  readonly source: { readonly running: number; readonly waiting: number; readonly concurrency: number }
+  readonly source: SourceHealth
   readonly namespaces: Readonly<Record<string, NamespaceHealth>>
   /** Each Redis: `main` is the cache's, others are named by the namespace that they belong to. */
   readonly targets: Readonly<Record<string, TargetHealth>>
@@ -38,7 +38,21 @@ export interface CacheHealth {
   readonly findings: readonly Finding[]
 }
 
+/** The bulkhead round a source. */
+export interface SourceHealth {
+  readonly running: number
+  readonly waiting: number
+  readonly concurrency: number
+}
+
 export interface NamespaceHealth extends Counters {
+  /**
+   * What this process has begun and not ended. `reads`: keys that are being read, loaded or stored, however many wait for
+   * each. `updates`: with those that wait for their turn.
+   */
+  readonly inProgress: { readonly reads: number; readonly writes: number; readonly updates: number }
+  /** Undefined where it shares the cache's. */
+  readonly source?: SourceHealth | undefined
   /** What this process wrote to Redis and is still there, estimated without scanning. */
   readonly redisBytes: number
   /** Its share of all that this process wrote there: 0 to 1. */
@@ -64,6 +78,10 @@ export interface TargetHealth {
     readonly refused: number
     readonly withheld: number
   }
+  /** Writes that this Redis has not heard of yet; this process does not believe it for those keys. */
+  readonly pendingInvalidations: number
+  /** Namespaces for which it is not believed at all, because of more such writes than are remembered. */
+  readonly disbelievedNamespaces: number
   /** Every node that was looked at: one, or each primary of a cluster, by a number that stays with the node. */
   readonly nodes: Readonly<Record<string, NodeHealth>>
   readonly learned: LearnedLine | undefined

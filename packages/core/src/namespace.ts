@@ -10,6 +10,7 @@ import {
   LoadTimeoutError,
   type WarmProgress,
 } from './errors.ts'
+import type { NamespaceHealth } from './health.ts'
 import type { HotKeys } from './local/hot-keys.ts'
 import type { LocalNamespace } from './local/local-tier.ts'
 import { assembleNamespace, type KeptElsewhere, type NamespaceParts } from './namespace-assembly.ts'
@@ -37,6 +38,7 @@ import { fetchOne, fetchTogether, type Loads } from './read/fetch.ts'
 import { Context } from './read/load-context.ts'
 import type { Fetch, ReadParts } from './read/read-parts.ts'
 import type { RefreshAhead } from './read/refresh-ahead.ts'
+import type { Source } from './read/source.ts'
 import type { Budget } from './redis/budget.ts'
 import type { LinkedNamespace, RedisLink } from './redis-link.ts'
 import type { NamespaceStatistics } from './statistics.ts'
@@ -412,6 +414,17 @@ export class Namespace<V> implements LinkedNamespace {
   /** @internal Whether reads of a hot key are spread over nodes. */
   get hasCopies(): boolean {
     return this.#parts.remote?.copies !== undefined
+  }
+
+  /** @internal */
+  get inProgress(): NamespaceHealth['inProgress'] {
+    const { reads, writes } = this.#parts.fences
+    return { reads, writes, updates: this.#exclusive.size }
+  }
+
+  /** @internal The guard round a source of its own. */
+  get ownSource(): Source | undefined {
+    return this.settings.source && this.#parts.source
   }
 
   /** @internal */

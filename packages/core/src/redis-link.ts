@@ -204,6 +204,8 @@ export class RedisLink {
         refused: gate.refused,
         withheld: gate.withheld,
       },
+      pendingInvalidations: this.pending.size,
+      disbelievedNamespaces: this.pending.disbelieved,
       nodes: pressure?.watch.view() ?? {},
       learned: pressure?.watch.learned,
     }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Cache } from './cache.ts'
+import { SourceOverloadedError } from './errors.ts'
 import type { Histogram } from './histogram.ts'
 import type { NamespaceOptions } from './options/namespace-options.ts'
 import { deferred, FakeSource, openLocalCache } from './testing-support/local-cache.ts'
@@ -118,6 +119,43 @@ test('rounds of refreshEvery are told, and whether this process leads', async ()
   expect(of(cache).refreshing).toMatchObject({ rounds: 3, endedEarly: 0, leads: true, keys: { loaded: 6 } })
   refreshing.stop()
   expect(of(cache).refreshing?.leads).toBe(false)
+  await cache.close()
+})
+
+test('a round counts when it has ended, and how late it is can be told until then', async () => {
+  const rows = [deferred<string>(), deferred<string>()]
+  let loads = 0
+  const load = () => rows[loads++]?.promise ?? 'later'
+  const { cache, namespace, clock } = open({ load, loadTimeout: '1h' })
+  const asked = clock.now()
+  const often = namespace.refreshEvery('10s', { keys: ['a'] })
+  const seldom = namespace.refreshEvery('30s', { keys: ['b'] })
+  await clock.advance(15_000)
+  expect(of(cache).refreshing).toMatchObject({ rounds: 0, latest: { doneAt: asked, interval: 10_000 } })
+  rows[0]?.resolve('A')
+  await clock.advance(0)
+  const { refreshing } = of(cache)
+  expect(refreshing).toMatchObject({ rounds: 2, endedEarly: 0, latest: { doneAt: asked, interval: 30_000 } })
+  often.stop()
+  expect(of(cache).refreshing).toMatchObject({ leads: true, latest: { interval: 30_000 } })
+  seldom.stop()
+  expect(of(cache).refreshing).toMatchObject({ leads: false, latest: undefined })
+  rows[1]?.resolve('B')
+  await clock.advance(0)
+  await cache.close()
+})
+
+test('a round that ends early is not taken for one that was done', async () => {
+  const load = () => {
+    throw new SourceOverloadedError(1, 1)
+  }
+  const { cache, namespace, clock } = open({ load })
+  const asked = clock.now()
+  namespace.refreshEvery('1s', { keys: ['a'] })
+  await clock.advance(20_000)
+  const { refreshing } = of(cache)
+  expect(refreshing?.rounds).toBeGreaterThan(1)
+  expect(refreshing).toMatchObject({ endedEarly: refreshing?.rounds, latest: { doneAt: asked, interval: 1_000 } })
   await cache.close()
 })
 

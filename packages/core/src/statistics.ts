@@ -1,6 +1,6 @@
 import type { Histogram } from './histogram.ts'
 import type { ServerTotals } from './pressure/trend.ts'
-import type { AheadCounts, RefreshCounts } from './read/ahead-counts.ts'
+import type { AheadCounts, RefreshCounts, RefreshTimes } from './read/ahead-counts.ts'
 import type { Counters } from './read/counters.ts'
 import type { CommandStatistics } from './redis/command-counts.ts'
 import type { DropCounts, UpdateCounts } from './write/change-counts.ts'
@@ -40,8 +40,13 @@ export interface NamespaceStatistics {
   readonly behind?: BehindStatistics | undefined
   /** Keys that `warm` has seen to. */
   readonly warming?: Readonly<AheadCounts> | undefined
-  /** What `refreshEvery` has done in this process. `leads`: whether it does so now; undefined where nobody asked for it. */
-  readonly refreshing?: (Readonly<RefreshCounts> & { readonly leads: boolean | undefined }) | undefined
+  /**
+   * What `refreshEvery` has done in this process. `leads`: whether it does so now; undefined where nobody asked for it.
+   * `latest`: of what is asked for now, that which is the most overdue.
+   */
+  readonly refreshing?:
+    | (Readonly<RefreshCounts> & { readonly leads: boolean | undefined; readonly latest: RefreshTimes | undefined })
+    | undefined
   readonly updates?: Readonly<UpdateCounts> | undefined
   readonly drops?: Readonly<DropCounts> | undefined
   /** Keys that this process wrote and that were gone from Redis before their time, by the likely cause. */

@@ -29,6 +29,13 @@ export class PendingInvalidations {
     return this.#queue.size
   }
 
+  /** Namespaces that are disbelieved as a whole. */
+  get disbelieved(): number {
+    let count = 0
+    for (const until of this.#distrustedUntil.values()) if (this.#clock.now() < until) count += 1
+    return count
+  }
+
   /** `longestLife` bounds, in milliseconds, how long an older entry can still be in Redis. */
   add(namespace: string, key: string, longestLife: number): void {
     const id = idOf(namespace, key)

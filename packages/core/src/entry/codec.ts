@@ -63,7 +63,7 @@ export function createCodec<V>(
     if (raw.length > maxValueBytes) return undefined
     if (compression !== false && raw.length >= Math.min(compression.threshold, compressFrom)) {
       const deflated = await deflate(raw)
-      if (deflated.length < raw.length * worthwhile) {
+      if (deflated !== undefined && deflated.length < raw.length * worthwhile) {
         return { payload: deflated, flags: flags.deflated | flag, rawBytes: raw.length }
       }
     }

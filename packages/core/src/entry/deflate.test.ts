@@ -3,9 +3,12 @@ import { inflateRawSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { deflate } from './deflate.ts'
 
+const inflated = async (deflated: Promise<Buffer | undefined> | Buffer) =>
+  inflateRawSync((await deflated) ?? Buffer.alloc(0))
+
 test.each([0, 1, 4_096, 32 * 1024, 32 * 1024 + 1, 500_000])('%d bytes come back as they were', async (bytes) => {
   const raw = randomBytes(bytes)
-  expect(inflateRawSync(await deflate(raw)).equals(raw)).toBe(true)
+  expect((await inflated(deflate(raw))).equals(raw)).toBe(true)
 })
 
 test('what is small is done at once', () => {
@@ -14,6 +17,14 @@ test('what is small is done at once', () => {
 
 test('however many large ones come at once, all are done', async () => {
   const raw = Buffer.alloc(100_000, 'x')
-  const deflated = await Promise.all(Array.from({ length: 200 }, () => deflate(raw)))
-  for (const one of deflated) expect(inflateRawSync(one).equals(raw)).toBe(true)
+  const all = Array.from({ length: 200 }, () => inflated(deflate(raw)))
+  for (const one of await Promise.all(all)) expect(one.equals(raw)).toBe(true)
+})
+
+test('beyond 32 MiB that wait they are left as they are, until less does', async () => {
+  const raw = Buffer.alloc(1024 * 1024, 'x')
+  const flood = () => Promise.all(Array.from({ length: 50 }, () => deflate(raw)))
+  for (const deflated of [await flood(), await flood()]) {
+    expect(deflated.map((one) => one !== undefined)).toEqual(deflated.map((_, index) => index < 4 + 32))
+  }
 })

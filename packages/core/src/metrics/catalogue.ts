@@ -105,6 +105,16 @@ const ofNamespaces = [
     values: { reason: skipReasons },
   }),
   histogram('plimsoll_payload_bytes', 'Sizes of the entries stored in Redis', namespace),
+  gauge(
+    'plimsoll_in_progress',
+    'Keys being read, writes and updates that have begun and not ended',
+    [...namespace, 'op'],
+    {
+      values: { op: ['get', 'set', 'update'] },
+      ...sum,
+    },
+  ),
+  gauge('plimsoll_namespace_queue_length', "Loads that wait for a place at the namespace's own source", namespace, sum),
   counter('plimsoll_queue_rejected_total', 'Loads turned away because the queue to the source was full', namespace),
   gauge('plimsoll_local_entries', 'Entries in the local tier', namespace, sum),
   gauge('plimsoll_local_bytes', 'Estimated bytes of the local tier', namespace, sum),
@@ -160,6 +170,12 @@ const ofWork = [
   counter('plimsoll_refresh_rounds_total', 'Rounds of refreshEvery in this process', [...namespace, 'outcome'], {
     values: { outcome: ['done', 'ended_early'] },
   }),
+  gauge(
+    'plimsoll_refresh_done_timestamp_seconds',
+    'When a round of refreshEvery last came to all keys in this process, or it was asked to refresh',
+    namespace,
+  ),
+  gauge('plimsoll_refresh_interval_seconds', 'The interval of refreshEvery', namespace),
   gauge('plimsoll_refresh_leading', '1 where this process is the one that refreshes', namespace, sum),
   counter('plimsoll_updates_total', 'Calls of update by how they ended', [...namespace, 'outcome'], {
     values: { outcome: ['done', 'conflict', 'timeout', 'lease_unavailable', 'error'] },
@@ -193,6 +209,12 @@ const ofTargets = [
   }),
   counter('plimsoll_reconnects_total', 'Connections that came back after they had been lost', target),
   counter('plimsoll_tracking_notifications_total', 'Values that Redis told of as written, evicted or expired', target),
+  gauge('plimsoll_pending_invalidations', 'Writes that Redis has not heard of yet, 10,000 at most', target, sum),
+  gauge(
+    'plimsoll_disbelieved_namespaces',
+    'Namespaces with more of them than that, for which Redis is not read',
+    target,
+  ),
   gauge('plimsoll_inflight_commands', 'Commands that Redis has not answered yet', target, sum),
   counter('plimsoll_health_polls_total', 'Looks at the health of Redis by their outcome', [...target, 'outcome'], {
     values: { outcome: lookOutcomes },
@@ -228,6 +250,7 @@ const ofSessions = [
   counter('plimsoll_session_losses_total', 'Times that Redis was found to have lost sessions', ['cache'], {
     aggregator: 'max',
   }),
+  counter('plimsoll_session_destroys_dropped_total', 'Logouts that were given up because too many waited', ['cache']),
   gauge('plimsoll_session_pending_destroys', 'Logouts that nobody has acknowledged yet', ['cache'], sum),
 ] as const
 

@@ -23,7 +23,7 @@ export function namespaceStatistics(told: Partial<NamespaceStatistics> = {}): Na
     },
     earlyExpirations: { eviction: 0, restart: 0, flush: 0, unknown: 0 },
     warming: createAheadCounts(),
-    refreshing: { ...createRefreshCounts(), leads: false },
+    refreshing: { ...createRefreshCounts(), leads: false, latest: undefined },
     updates: createUpdateCounts(),
     drops: { tags: 0, clears: 0 },
     ...told,
@@ -38,6 +38,8 @@ export function targetHealth(told: Partial<TargetHealth> = {}): TargetHealth {
     breakers: { read: 'closed', write: 'closed' },
     status: 'ready',
     writes: { admitted: 1, refusal: undefined, refused: 0, withheld: 0 },
+    pendingInvalidations: 0,
+    disbelievedNamespaces: 0,
     nodes: {},
     learned: undefined,
     ...told,
@@ -93,6 +95,8 @@ export const noTotals: ServerTotals = {
   evictionExceededMilliseconds: undefined,
 }
 
+export const nothing = { reads: 0, writes: 0, updates: 0 }
+
 interface Told {
   readonly name?: string
   readonly namespaces?: CacheStatistics['namespaces']
@@ -118,7 +122,7 @@ export function measuredCache({ name = 'shop', namespaces, health, target }: Tol
       namespaces: Object.fromEntries(
         Object.entries(spaces).map(([space, { counters }]) => [
           space,
-          { ...counters, redisBytes: 1_000, redisShare: 1, budget: undefined },
+          { ...counters, redisBytes: 1_000, redisShare: 1, budget: undefined, inProgress: nothing },
         ]),
       ),
       targets: { main: targetHealth() },

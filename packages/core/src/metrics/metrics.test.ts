@@ -1,6 +1,7 @@
 import { AggregatorRegistry, Counter, register as defaultRegistry, Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
 import { HistogramCounter } from '../histogram.ts'
+import { createRefreshCounts } from '../read/ahead-counts.ts'
 import { createCounters } from '../read/counters.ts'
 import { createSessionCounters } from '../session/statistics.ts'
 import { Tallies } from '../write-behind/tallies.ts'
@@ -98,7 +99,7 @@ function measuredSessions(trusted: boolean, cache = measuredCache()): MeasuredCa
     }),
     statistics: () => ({
       ...cache.statistics(),
-      sessions: { ...sessionCounters, losses: 1, destroysReplayed: 0, destroysDropped: 0 },
+      sessions: { ...sessionCounters, losses: 1, destroysReplayed: 0, destroysDropped: 6 },
     }),
   }
 }
@@ -123,14 +124,24 @@ function busyCache(name = 'shop') {
   return measuredCache({
     name,
     namespaces: {
-      product: namespaceStatistics({ counters, getSeconds: seconds.snapshot(), behind: tallies.snapshot() }),
+      product: namespaceStatistics({
+        ...{ counters, getSeconds: seconds.snapshot(), behind: tallies.snapshot() },
+        refreshing: { ...createRefreshCounts(), leads: true, latest: { doneAt: 1_500, interval: 60_000 } },
+      }),
     },
     health: {
-      namespaces: { product: { ...counters, redisBytes: 5, redisShare: 1, budget, behind } },
+      namespaces: {
+        product: {
+          ...{ ...counters, redisBytes: 5, redisShare: 1, budget, behind },
+          inProgress: { reads: 6, writes: 7, updates: 8 },
+          source: { running: 1, waiting: 9, concurrency: 1 },
+        },
+      },
       targets: {
         main: targetHealth({
           mode: 'read-only',
           breakers: { read: 'closed', write: 'open' },
+          ...{ pendingInvalidations: 10_000, disbelievedNamespaces: 1 },
           nodes: {
             '1': nodeHealth(at, {
               forecast: { secondsToFull: 90, secondsToEviction: Number.POSITIVE_INFINITY, bytesPerSecond: 1 },
@@ -202,6 +213,14 @@ describe('what happened', () => {
       'plimsoll_server_eviction_exceeded_seconds_total{cache="shop",target="main",node="1"} 2.5',
       'plimsoll_server_ttl_average_seconds{cache="shop",target="main",node="1",db="0"} 1.5',
       'plimsoll_write_behind_operations_total{cache="shop",namespace="product",outcome="taken_over"} 3',
+      'plimsoll_in_progress{cache="shop",namespace="product",op="get"} 6',
+      'plimsoll_in_progress{cache="shop",namespace="product",op="set"} 7',
+      'plimsoll_in_progress{cache="shop",namespace="product",op="update"} 8',
+      'plimsoll_namespace_queue_length{cache="shop",namespace="product"} 9',
+      'plimsoll_pending_invalidations{cache="shop",target="main"} 10000',
+      'plimsoll_disbelieved_namespaces{cache="shop",target="main"} 1',
+      'plimsoll_refresh_done_timestamp_seconds{cache="shop",namespace="product"} 1.5',
+      'plimsoll_refresh_interval_seconds{cache="shop",namespace="product"} 60',
       'plimsoll_write_behind_waiting{cache="shop",namespace="product"} 12',
       'plimsoll_write_behind_oldest_seconds{cache="shop",namespace="product"} 2.5',
       'plimsoll_server_finding{cache="shop",target="main",finding="memory-high",severity="warning"} 1',
@@ -423,6 +442,7 @@ describe('sessions', () => {
       'plimsoll_session_saves_total{cache="shop",result="created"} 0',
       'plimsoll_session_touches_total{cache="shop",result="spared"} 9',
       'plimsoll_session_pending_destroys{cache="shop"} 4',
+      'plimsoll_session_destroys_dropped_total{cache="shop"} 6',
       'plimsoll_session_losses_total{cache="shop"} 1',
     ]) {
       expect(text.split('\n')).toContain(line)

@@ -4,7 +4,13 @@ import type { CacheStatistics, NamespaceStatistics } from '../statistics.ts'
 import type { BehindHealth, BehindStatistics } from '../write-behind/tallies.ts'
 import { earlyEnds, invalidationCauses } from './catalogue.ts'
 import type { Labels, Sheet } from './sheet.ts'
-import { addWork } from './work-series.ts'
+import { addRefreshTimes, addWork } from './work-series.ts'
+
+const inProgressOf = [
+  ['get', 'reads'],
+  ['set', 'writes'],
+  ['update', 'updates'],
+] as const
 
 /** Namespaces declared after so many share one label: a service that declares one a tenant must not drown Prometheus. */
 const mostNamespaces = 50
@@ -16,7 +22,10 @@ export function addNamespaces(sheet: Sheet, cache: string, health: CacheHealth, 
     addCounters(sheet, labels, namespace.counters)
     addRest(sheet, labels, namespace)
     addWork(sheet, labels, namespace)
-    const { redisBytes, budget, behind } = health.namespaces[name] ?? {}
+    if (own) addRefreshTimes(sheet, labels, namespace)
+    const { redisBytes, budget, behind, inProgress, source } = health.namespaces[name] ?? {}
+    for (const [op, of] of inProgressOf) sheet.add('plimsoll_in_progress', { ...labels, op }, inProgress?.[of])
+    sheet.add('plimsoll_namespace_queue_length', labels, source?.waiting)
     addBehind(sheet, labels, behind, namespace.behind)
     if (namespace.target === undefined) return
     sheet.add('plimsoll_namespace_redis_bytes', labels, redisBytes)

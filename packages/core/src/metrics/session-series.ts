@@ -11,6 +11,7 @@ export function addSessions(
   const labels: Labels = { cache }
   sheet.add('plimsoll_session_trusted', labels, trusted ? 1 : 0)
   sheet.add('plimsoll_session_pending_destroys', labels, pendingDestroys)
+  sheet.add('plimsoll_session_destroys_dropped_total', labels, counters.destroysDropped)
   sheet.add('plimsoll_session_losses_total', labels, counters.losses)
   sheet.each('plimsoll_session_loads_total', labels, 'result', {
     found: counters.found,

@@ -8,6 +8,8 @@ import type { Labels, Sheet } from './sheet.ts'
 export function addTarget(sheet: Sheet, labels: Labels, health: TargetHealth): void {
   sheet.add('plimsoll_mode', labels, modes.indexOf(health.mode))
   sheet.oneHot('plimsoll_mode_state', labels, 'mode', modes, health.mode)
+  sheet.add('plimsoll_pending_invalidations', labels, health.pendingInvalidations)
+  sheet.add('plimsoll_disbelieved_namespaces', labels, health.disbelievedNamespaces)
   for (const path of breakers) {
     sheet.oneHot('plimsoll_circuit_state', { ...labels, path }, 'state', breakerStates, health.breakers[path])
   }

@@ -8,7 +8,7 @@ import { addWork } from './work-series.ts'
 
 const atRest = {
   warming: createAheadCounts(),
-  refreshing: { ...createRefreshCounts(), leads: undefined },
+  refreshing: { ...createRefreshCounts(), leads: undefined, latest: undefined },
   updates: createUpdateCounts(),
   drops: { tags: 0, clears: 0 },
 }
@@ -44,7 +44,13 @@ test('at rest all counters are there, at zero, for each value that the catalogue
 
 test('a key that Redis did not take is told apart from those that it has', () => {
   const warming = { found: 1, loaded: 10, unstored: 2, failed: 3 }
-  const refreshing = { rounds: 5, endedEarly: 1, keys: { ...createAheadCounts(), loaded: 7 }, leads: true }
+  const refreshing = {
+    rounds: 5,
+    endedEarly: 1,
+    keys: { ...createAheadCounts(), loaded: 7 },
+    leads: true,
+    latest: undefined,
+  }
   expect(told({ warming, refreshing })).toEqual({
     'ahead_keys_total warm found': 1,
     'ahead_keys_total warm stored': 8,

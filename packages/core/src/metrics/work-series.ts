@@ -32,6 +32,14 @@ export function addWork(
   sheet.add('plimsoll_drops_total', { ...labels, of: 'all' }, drops.clears)
 }
 
+/** Of several namespaces they say nothing together. */
+export function addRefreshTimes(sheet: Sheet, labels: Labels, { refreshing }: NamespaceStatistics): void {
+  const latest = refreshing?.latest
+  if (latest === undefined) return
+  sheet.add('plimsoll_refresh_done_timestamp_seconds', labels, latest.doneAt / 1_000)
+  sheet.add('plimsoll_refresh_interval_seconds', labels, latest.interval / 1_000)
+}
+
 function addAhead(sheet: Sheet, labels: Labels, { found, loaded, unstored, failed }: AheadCounts): void {
   sheet.each('plimsoll_ahead_keys_total', labels, 'outcome', { found, stored: loaded - unstored, unstored, failed })
 }

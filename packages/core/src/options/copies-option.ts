@@ -27,7 +27,26 @@ export const copiesSchema = z
   .preprocess((given) => (typeof given === 'number' ? { count: given } : given), fields)
   .transform(({ count, beyond }): CopiesSettings => ({ count, beyond: beyond ?? defaultBeyond }))
 
-export function copiesIssues(options: { copies?: unknown; write?: unknown } | null | undefined): OptionIssue[] {
-  if (options?.copies === undefined || options.write !== 'behind') return []
-  return [{ path: 'copies', expected: 'what is written behind has none: expected write: "through"' }]
+export function copiesIssues(
+  options: { copies?: unknown; write?: unknown } | null | undefined,
+  { invalidation }: { readonly invalidation: unknown },
+): OptionIssue[] {
+  if (options?.copies === undefined) return []
+  const path = 'copies'
+  return [
+    ...(options.write === 'behind'
+      ? [{ path, expected: 'what is written behind has none: expected write: "through"' }]
+      : []),
+    // Also where there is no cluster: what a developer declares against one Redis must not fail first in production.
+    ...(invalidation === 'tracking'
+      ? [
+          {
+            path,
+            expected:
+              'what others delete in Redis lives on in copies, which invalidation: "tracking" cannot tell of: leave copies ' +
+              'out, or declare the namespace on a cache with invalidation: "pubsub"',
+          },
+        ]
+      : []),
+  ]
 }

@@ -46,6 +46,19 @@ describe('parseNamespaceOptions', () => {
     expect(issues).toEqual([{ path: 'copies', expected: expect.stringContaining('write: "through"') }])
   })
 
+  test.each([
+    ['on a cluster', { cluster: [{ host: 'nowhere', port: 6379 }] }],
+    ['on one Redis', 'redis://nowhere'],
+    ['without Redis', undefined],
+  ])('has no copies of what writers without the SDK may delete, %s', (_, redis) => {
+    const tracking = { redis, invalidation: 'tracking' as const }
+    const error = errorOf(() => parse({ name: 'item', copies: 2 }, tracking)) as InvalidOptionsError
+    expect(error).toBeInstanceOf(InvalidOptionsError)
+    expect(error.issues).toEqual([{ path: 'copies', expected: expect.stringContaining('invalidation: "pubsub"') }])
+    expect(parse({ name: 'item' }, tracking).copies).toBeUndefined()
+    expect(parse({ name: 'item', copies: 2 }, { redis }).copies?.count).toBe(2)
+  })
+
   test('lists every wrong option in one error, without the values', () => {
     const error = errorOf(() =>
       parse({

@@ -102,7 +102,8 @@ export interface NamespaceOptions<V> extends PolicyOptions {
   /**
    * On a cluster: copies of a hot key in other slots, so that its reads are spread over the nodes. For readers without a
    * local tier, and keys that are written seldom: every write drops all copies. A number, or with the rate beyond which a
-   * key is hot. All processes must have the same. Without a cluster it does nothing. Default: none.
+   * key is hot. All processes must have the same. Without a cluster it does nothing. Not with
+   * `invalidation: 'tracking'`: what others delete lives on in copies. Default: none.
    */
   copies?: number | CopiesOptions | undefined
   /** Part of the key, so that two releases side by side do not read each other's entries. Default 0. */
@@ -190,7 +191,7 @@ export function parseNamespaceOptions<V>(options: NamespaceOptions<V>, cache: Ca
     ...limitOfNone(options),
     ...behindIssues(options, cache),
     ...tagsWithoutClearing(options),
-    ...copiesIssues(options),
+    ...copiesIssues(options, cache),
   ]
   if (!parsed.success || issues.length > 0) throw new InvalidOptionsError('namespace', issues)
   const given = parsed.data

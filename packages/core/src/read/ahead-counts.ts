@@ -12,10 +12,19 @@ export interface AheadCounts {
 
 /** What `refreshEvery` has done in this process. */
 export interface RefreshCounts {
+  /** That have ended. */
   rounds: number
   /** Of `rounds`: those that did not come to all keys. */
   endedEarly: number
   readonly keys: AheadCounts
+}
+
+/** How a call of `refreshEvery` keeps up. */
+export interface RefreshTimes {
+  /** When a round of this process last came to all keys, or it was asked to refresh, in milliseconds of the clock. */
+  readonly doneAt: number
+  /** Milliseconds. */
+  readonly interval: number
 }
 
 export const createAheadCounts = (): AheadCounts => ({ found: 0, loaded: 0, unstored: 0, failed: 0 })
@@ -28,4 +37,16 @@ export function countThrough(counts: AheadCounts, outcome: Exclude<ErrandOutcome
   else if (outcome === 'failed') counts.failed += 1
   else counts.loaded += 1
   if (outcome === 'unstored') counts.unstored += 1
+}
+
+export function mostOverdue(all: Iterable<RefreshTimes>, now: number): RefreshTimes | undefined {
+  let worst: RefreshTimes | undefined
+  let most = Number.NEGATIVE_INFINITY
+  for (const { doneAt, interval } of all) {
+    const overdue = (now - doneAt) / interval
+    if (overdue <= most) continue
+    worst = { doneAt, interval }
+    most = overdue
+  }
+  return worst
 }

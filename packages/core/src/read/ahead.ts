@@ -1,9 +1,10 @@
 import { assertKey } from '../entry/key.ts'
 import { CacheClosedError, InvalidOptionsError, type WarmProgress } from '../errors.ts'
 import type { CallSettings } from '../options/namespace-options.ts'
-import { createAheadCounts, createRefreshCounts } from './ahead-counts.ts'
+import { createAheadCounts, createRefreshCounts, mostOverdue } from './ahead-counts.ts'
 import type { CacheAside } from './cache-aside.ts'
 import { fetchTogether, type Loads } from './fetch.ts'
+import { Leadership } from './leadership.ts'
 import { preparing } from './preparing.ts'
 import type { Fetch, ReadParts } from './read-parts.ts'
 import { RefreshAhead, type RefreshCall } from './refresh-ahead.ts'
@@ -19,6 +20,7 @@ export class Ahead<V> {
   readonly #warming = createAheadCounts()
   readonly #refreshing = createRefreshCounts()
   readonly #refreshes = new Set<RefreshAhead<V>>()
+  #leadership: Leadership<V> | undefined
   readonly #closing = new AbortController()
 
   constructor(
@@ -48,7 +50,9 @@ export class Ahead<V> {
   refreshEvery(call: RefreshCall): RefreshAhead<V> {
     const prepare = this.#preparing('refreshEvery', { ...this.#call, refreshFrom: call.interval / 2 })
     const own = { ...call, batch: this.#batchOf(call) }
-    const refreshing = new RefreshAhead(this.#parts, own, prepare, this.#refreshing)
+    const onStop = (stopped: RefreshAhead<V>) => void this.#refreshes.delete(stopped)
+    this.#leadership ??= new Leadership(this.#parts)
+    const refreshing = new RefreshAhead(this.#parts, own, prepare, this.#refreshing, this.#leadership, onStop)
     this.#refreshes.add(refreshing)
     return refreshing
   }
@@ -56,7 +60,12 @@ export class Ahead<V> {
   get statistics() {
     return {
       warming: { ...this.#warming },
-      refreshing: { ...this.#refreshing, keys: { ...this.#refreshing.keys }, leads: this.#leads },
+      refreshing: {
+        ...this.#refreshing,
+        keys: { ...this.#refreshing.keys },
+        leads: this.#leads,
+        latest: mostOverdue(this.#refreshes, this.#parts.clock.now()),
+      },
     }
   }
 
@@ -66,7 +75,7 @@ export class Ahead<V> {
   }
 
   get #leads(): boolean | undefined {
-    if (this.#refreshes.size === 0) return undefined
+    if (this.#leadership === undefined) return undefined
     return [...this.#refreshes].some(({ leads }) => leads)
   }
 

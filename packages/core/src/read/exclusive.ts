@@ -19,6 +19,13 @@ export class Exclusive<V> {
     this.#parts = parts
   }
 
+  /** Calls that have a key to themselves, or wait for one. */
+  get size(): number {
+    let size = 0
+    for (const { running, waiting } of this.#queues.values()) size += running + waiting
+    return size
+  }
+
   /** @throws UpdateTimeoutError after `until`; SourceOverloadedError; LeaseUnavailableError unless `withoutLease` */
   async enter(key: string, until: number, wait: number, withoutLease: boolean) {
     const leaveQueue = await this.#enterQueue(key, until, wait)

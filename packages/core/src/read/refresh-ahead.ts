@@ -1,11 +1,9 @@
 import type { RefreshCounts } from './ahead-counts.ts'
 import { endedErrand } from './errand.ts'
-import { acquireLease, type Lease, seenOf } from './lease.ts'
+import { type Leadership, leaderTtl } from './leadership.ts'
 import type { ReadParts } from './read-parts.ts'
 import { type Prepare, warm } from './warm.ts'
 
-/** For so long the processes do without a leader when it has been killed. */
-const leaderTtl = 5_000
 const tryEvery = 1_500
 
 export interface RefreshCall {
@@ -22,36 +20,58 @@ export class RefreshAhead<V> {
   readonly #call: RefreshCall
   readonly #prepare: Prepare
   readonly #counts: RefreshCounts
+  readonly #leadership: Leadership<V>
+  readonly #onStop: (stopped: RefreshAhead<V>) => void
   readonly #stopped = new AbortController()
-  #lease: Lease | undefined
   #timer: unknown
   #wake = () => {}
   #endRound: (reason: unknown) => void = () => {}
+  #doneAt: number
 
   /** @internal */
-  constructor(parts: ReadParts<V>, call: RefreshCall, prepare: Prepare, counts: RefreshCounts) {
+  constructor(
+    parts: ReadParts<V>,
+    call: RefreshCall,
+    prepare: Prepare,
+    counts: RefreshCounts,
+    leadership: Leadership<V>,
+    onStop: (stopped: RefreshAhead<V>) => void,
+  ) {
     this.#parts = parts
     this.#call = call
     this.#prepare = prepare
     this.#counts = counts
+    this.#leadership = leadership
+    this.#onStop = onStop
+    this.#doneAt = parts.clock.now()
+    leadership.join()
     void this.#run()
+  }
+
+  /** @internal Milliseconds. */
+  get interval(): number {
+    return this.#call.interval
+  }
+
+  /** @internal When a round of this process last came to all keys, or it was asked to refresh, in milliseconds of the clock. */
+  get doneAt(): number {
+    return this.#doneAt
   }
 
   /** Whether this process is the one that refreshes. */
   get leads(): boolean {
-    if (this.#stopped.signal.aborted) return false
-    // By the clock, not by what Redis has said last: a process that was frozen has not been told yet that another leads.
-    return this.#parts.remote === undefined || this.#lease?.live === true
+    return !this.#stopped.signal.aborted && this.#leadership.held
   }
 
-  /** Another process takes over at its next attempt. */
+  /** Another process takes over at its next attempt, where nothing else of the namespace is refreshed by this one. */
   stop(): void {
     if (this.#stopped.signal.aborted) return
     this.#stopped.abort()
     this.#endRound(this.#stopped.signal.reason)
     this.#parts.clock.clearTimeout(this.#timer)
-    this.#lease?.release().catch(() => {})
+    this.#leadership.leave()
     this.#wake()
+    this.#onStop(this)
   }
 
   async #run(): Promise<void> {
@@ -60,7 +80,7 @@ export class RefreshAhead<V> {
     let next = clock.now()
     while (!signal.aborted) {
       if (!this.leads) {
-        await this.#tryToLead()
+        await this.#leadership.tryToLead()
         // Entries that a leader before this one has refreshed lately are left alone by the round.
         next = clock.now()
       }
@@ -83,7 +103,6 @@ export class RefreshAhead<V> {
       ending.abort(new DOMException('this process does not lead any more', 'AbortError'))
       return some.map(() => endedErrand('held'))
     }
-    this.#counts.rounds += 1
     try {
       const call = {
         concurrency,
@@ -94,27 +113,17 @@ export class RefreshAhead<V> {
         totals: this.#counts.keys,
       }
       await warm(settings.name, keys(), prepare, call, clock, random)
+      this.#doneAt = clock.now()
     } catch (error) {
       this.#counts.endedEarly += 1
       const reason = error instanceof Error ? error.name : 'unknown reason'
       if (!this.#stopped.signal.aborted) {
         logger.warn({ namespace: settings.name, reason }, 'a round of refreshEvery ended early')
       }
+    } finally {
+      // Not when it begins: a count of those done would fall again where this one ends early.
+      this.#counts.rounds += 1
     }
-  }
-
-  async #tryToLead(): Promise<void> {
-    const { remote, id, keys } = this.#parts
-    if (remote === undefined) return
-    // What Redis may hold of an older one is not renewed any more, and ends by itself.
-    this.#lease?.release().catch(() => {})
-    this.#lease = undefined
-    const outcome = await acquireLease(
-      ...([remote, id, '', keys.leader, leaderTtl, seenOf(null), false, remote.commands.budget(), 'normal'] as const),
-    )
-    if (outcome.kind !== 'acquired') return
-    this.#lease = outcome.lease
-    if (this.#stopped.signal.aborted) outcome.lease.release().catch(() => {})
   }
 
   async #pause(milliseconds: number): Promise<void> {

@@ -40,8 +40,8 @@ export type UnreadableSession = 'foreign' | 'unknown-version' | 'truncated' | 'c
 /** `deflateFrom`: bytes of JSON from which on it is deflated; undefined never. */
 export async function sealSession(record: SessionRecord, deflateFrom: number | undefined): Promise<Buffer> {
   const raw = Buffer.from(record.json)
-  const packed = deflateFrom !== undefined && raw.length >= deflateFrom ? await deflate(raw) : raw
-  const isDeflated = packed !== raw && packed.length < raw.length * worthwhile
+  const packed = deflateFrom !== undefined && raw.length >= deflateFrom ? await deflate(raw) : undefined
+  const isDeflated = packed !== undefined && packed.length < raw.length * worthwhile
   const payload = isDeflated ? packed : raw
   const user = record.user === undefined ? undefined : Buffer.from(record.user)
   const userLength = user?.length ?? 0

@@ -14,6 +14,17 @@ function open(severalNodes = false) {
   return { clock, loss, look }
 }
 
+test('of more runs than are told apart none is believed, those that had lost nothing either', () => {
+  const { clock, loss } = open(true)
+  const seen = { keys: 1, loading: false, appendOnly: false, startedAt: undefined, at: clock.now() }
+  loss.looked([{ ...seen, node: '1', runId: 'kept' }])
+  for (let index = 0; index < 999; index++) loss.believes(`run-${index}`)
+  expect(loss.believes('kept')).toBe(true)
+  loss.believes('one more')
+  loss.believes('and one more')
+  expect(loss.believes('kept')).toBe(false)
+})
+
 describe('a miss is believed', () => {
   test('from the start, for what was never seen cannot be missed', () => {
     const { loss, look } = open()

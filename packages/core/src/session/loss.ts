@@ -105,7 +105,13 @@ export class LossGrace {
   #lose(run: string): void {
     if (this.#grace === 0) return
     this.losses += 1
-    this.#losses.set(run, this.#clock.now() + this.#grace)
+    const until = this.#clock.now() + this.#grace
+    // Which of so many has lost what is not told apart any more: no run is believed.
+    if (this.#losses.size >= most) {
+      this.#losses.clear()
+      this.#losses.set('', until)
+    }
+    this.#losses.set(run, until)
   }
 
   #remember(runId: string): void {

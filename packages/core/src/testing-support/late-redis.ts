@@ -59,14 +59,15 @@ function lateCommands(redis: FakeRedis, clock: SteppingClock, nextDelay: () => n
   }) as unknown as RedisCommands
 }
 
-/** A namespace whose Redis takes so many milliseconds for each command, in turns; what it logs is kept. */
+/** A namespace whose Redis takes so many milliseconds for each command, in turns, as `delays` has them then; what it logs is kept. */
 export function openOnLateRedis(options: Partial<NamespaceOptions<string>>, delays: readonly number[]) {
   const clock = new SteppingClock()
   // By which the deadlines of what runs side by side are counted.
   vi.spyOn(performance, 'now').mockImplementation(() => clock.now())
   const random = () => 0.5
   let sent = 0
-  const commands = lateCommands(new FakeRedis(clock, () => {}), clock, () => delays[sent++ % delays.length] ?? 0)
+  const redis = new FakeRedis(clock, () => {})
+  const commands = lateCommands(redis, clock, () => delays[sent++ % delays.length] ?? 0)
   const logged: unknown[] = []
   const log = (...line: unknown[]) => void logged.push(line)
   const logger = { debug: log, info: log, warn: log, error: log }
@@ -91,7 +92,7 @@ export function openOnLateRedis(options: Partial<NamespaceOptions<string>>, dela
     source.close()
     pending.close()
   }
-  return { clock, namespace, logged, close }
+  return { clock, namespace, redis, source, pending, logged, close }
 }
 
 /** How long the call took. */
