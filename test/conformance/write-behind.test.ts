@@ -56,6 +56,19 @@ describe('counters', () => {
     expect(await items.get('a')).toBe(102)
   })
 
+  test.each([
+    ['wants to be told that it does not load', { onDropOut: () => {} }],
+    ['brings its own load', { load: () => 100 }],
+  ])('so does a read that %s', async (_what, options) => {
+    const { server } = await startRedis()
+    const { items, source } = openCounters(server.url, undefined, { delay: '1m' })
+    source.sums.set('a', 100)
+    await items.drain()
+    await items.increment('a', 5)
+    expect(await items.get('a', options)).toBe(105)
+    expect(await items.get('a')).toBe(105)
+  })
+
   test('a value has no end while something of it waits, and its own afterwards', async () => {
     const { server, redis } = await startRedis()
     const { items } = openCounters(server.url, undefined, { delay: '1m' })

@@ -498,12 +498,7 @@ export class Namespace<V> implements LinkedNamespace {
       const fetch =
         load === undefined && onDropOut === undefined
           ? this.#fetch
-          : fetchOne(
-              this.#parts.settings,
-              this.#parts.source,
-              load && (this.#behind?.loads.wrapLoad(load) ?? load),
-              onDropOut,
-            )
+          : fetchOne(this.#loading, this.#parts.source, load && (this.#behind?.loads.wrapLoad(load) ?? load), onDropOut)
       return this.#within(call.timeout, this.#start(key, call, fetch))
     } catch (error) {
       return Promise.reject(error)
