@@ -13,8 +13,6 @@ import { type Reader, SharedReads } from './shared-reads.ts'
 import { type Client, createTopology, type Role, type Topology } from './topology.ts'
 import { NoTimeLeftError } from './trouble.ts'
 
-export type { EntryKeys } from '../entry/key.ts'
-
 export interface CommandSettings {
   readonly cacheName: string
   readonly commandTimeout: number

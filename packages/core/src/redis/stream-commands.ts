@@ -1,5 +1,6 @@
+import type { EntryKeys } from '../entry/key.ts'
 import type { Budget } from './budget.ts'
-import type { EntryKeys, RedisCommands } from './commands.ts'
+import type { RedisCommands } from './commands.ts'
 import type { Script } from './scripts.ts'
 import { type StreamEntry, toEntry } from './stream-entry.ts'
 import * as scripts from './stream-scripts.ts'

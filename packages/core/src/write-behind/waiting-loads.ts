@@ -1,8 +1,7 @@
 import { type Clock, sleep } from '../clock.ts'
-import type { GroupedKeySpace } from '../entry/key.ts'
+import type { EntryKeys, GroupedKeySpace } from '../entry/key.ts'
 import type { NamespaceSettings } from '../options/namespace-options.ts'
 import type { Budget } from '../redis/budget.ts'
-import type { EntryKeys } from '../redis/commands.ts'
 import type { StreamCommands, Waiting } from '../redis/stream-commands.ts'
 
 type Load<V> = NonNullable<NamespaceSettings<V>['load']>
