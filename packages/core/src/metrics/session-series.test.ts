@@ -7,7 +7,7 @@ import { Sheet } from './sheet.ts'
 test('each counter of the sessions is told under its own label', () => {
   const counters = {
     ...createSessionCounters(),
-    ...{ losses: 1, destroysReplayed: 0, destroysDropped: 0 },
+    ...{ losses: 1, destroysReplayed: 0, destroysDropped: 4 },
     ...{ found: 2, absent: 3, unreachable: 9, shadowed: 5, lost: 6 },
     ...{ created: 7, replaced: 8, unchanged: 10, gone: 11, refused: 12, tooLarge: 13, tooMany: 14 },
     ...{ merged: 15, overwritten: 16, touched: 17, touchesSpared: 18, touchesMissed: 19 },
@@ -27,6 +27,7 @@ test('each counter of the sessions is told under its own label', () => {
   expect(Object.fromEntries(told)).toEqual({
     trusted: { '': 1 },
     pending_destroys: { '': 22 },
+    destroys_dropped_total: { '': 4 },
     losses_total: { '': 1 },
     loads_total: { found: 2, absent: 3, unreachable: 4, shadow: 5, loss: 6 },
     saves_total: { created: 7, replaced: 8, unchanged: 10, gone: 11, refused: 12, too_large: 13, too_many: 14 },
