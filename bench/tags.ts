@@ -37,6 +37,11 @@ type Items = Namespace<typeof value>
 const only = process.env['ONLY']
 const measures: [string, ReturnType<typeof open>, (items: Items) => Promise<number>][] = [
   ['local hit', open(near), (items) => rate(200_000, 1, (key) => items.get(key))],
+  [
+    'Redis hit, one at a time',
+    open(createCache({ name: 'single', redis: redis.url, local: false, pressure: false })),
+    (items) => rate(2_000, 1, (key) => items.get(key)),
+  ],
   ['Redis hit, 64 in flight', open(far), (items) => rate(10_000, 64, (key) => items.get(key))],
   [
     'set, 16 in flight',

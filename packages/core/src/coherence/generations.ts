@@ -48,8 +48,11 @@ export class Generations {
   #isUnknownLoaded = false
   #allChangedAt = 0
   #knownUntil = Number.NEGATIVE_INFINITY
-  /** Known for as long as the channel is not doubted: all that a hit asks, for whether the channel is connected takes longer to find out. */
-  #isCertain = false
+  /**
+   * The counts are known until the channel is doubted, and Redis has been told everything. All that a hit asks of this: to find out anew takes a tenth
+   * as long as the hit.
+   */
+  #isSettled = false
   #doubts = 0
   #asking: Promise<boolean> | undefined
   #underWay = 0
@@ -89,8 +92,8 @@ export class Generations {
 
   /** Whether an entry in Redis is to be believed, by the stamps in its bytes from `at` on. */
   believes(bytes: Buffer, at: number): boolean {
-    if (at === 0 || !(this.#isCertain || this.#known) || !this.#table.isCurrent(bytes, at)) return false
-    return this.#untold.size === 0 || !this.#isUntold(stampedSlots(bytes, at))
+    if (at === 0 || !this.#table.isCurrent(bytes, at)) return false
+    return this.#isSettled || (this.#known && !this.#isUntold(stampedSlots(bytes, at)))
   }
 
   /** By what an entry that is believed now may be kept. */
@@ -107,7 +110,10 @@ export class Generations {
 
   /** Whether the counts are right for a read that begins now; a promise where Redis must be asked for them, which never rejects. */
   ready(): boolean | Promise<boolean> {
-    if (this.#isCertain) return true
+    return this.#isSettled || this.#readyOrAsk()
+  }
+
+  #readyOrAsk(): boolean | Promise<boolean> {
     const remote = this.#remote
     if (remote === undefined) return false
     if (remote.channel !== 'lost' && this.#known) return true
@@ -121,6 +127,7 @@ export class Generations {
     this.#change(slots)
     if (this.#remote === undefined) return
     for (const slot of slots) this.#untold.set(slot, {})
+    this.#isSettled = false
     await this.#tellOrRemember(this.#remote)
   }
 
@@ -129,6 +136,7 @@ export class Generations {
     this.#changeAll()
     if (this.#remote === undefined) return
     this.#untold.set('all', {})
+    this.#isSettled = false
     await this.#tellOrRemember(this.#remote)
   }
 
@@ -168,7 +176,7 @@ export class Generations {
 
   #forget(): void {
     this.#knownUntil = Number.NEGATIVE_INFINITY
-    this.#isCertain = false
+    this.#isSettled = false
     this.#doubts += 1
     this.#asking = undefined
   }
@@ -212,11 +220,12 @@ export class Generations {
       if (doubts !== this.#doubts) return false
       if (!this.#adopt(bytes, before)) return false
       this.#knownUntil = remote.channel === 'off' ? asked + this.#checkEvery : Number.POSITIVE_INFINITY
-      this.#isCertain = remote.channel === 'connected'
+      this.#noteSettled()
       return true
     } catch {
       // Without the channel what was known when Redis last answered may have been counted on since.
       if (doubts === this.#doubts) this.#knownUntil = Number.NEGATIVE_INFINITY
+      this.#noteSettled()
       return false
     } finally {
       if (doubts === this.#doubts) this.#asking = undefined
@@ -294,5 +303,11 @@ export class Generations {
 
   #settle(told: readonly (readonly [number | 'all', object])[]): void {
     for (const [slot, time] of told) if (this.#untold.get(slot) === time) this.#untold.delete(slot)
+    this.#noteSettled()
+  }
+
+  #noteSettled(): void {
+    const isKnown = this.#knownUntil === Number.POSITIVE_INFINITY && this.#remote?.channel === 'connected'
+    this.#isSettled = isKnown && this.#untold.size === 0
   }
 }
