@@ -280,7 +280,7 @@ export class Namespace<V> implements LinkedNamespace {
         clock: this.#parts.clock,
         random: this.#parts.random,
         enter: (...turn) => this.#exclusive.enter(...turn),
-        read: (key) => fetch.load(key, new Context<V>(undefined, new AbortController().signal), loadTimeout),
+        read: (key) => fetch.load(key, new Context<V>(undefined), loadTimeout),
         write: async (...write) => {
           // While `change` ran the cache may have been closed: nothing would hear of the write.
           this.#assertOpen()

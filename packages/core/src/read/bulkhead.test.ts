@@ -3,7 +3,7 @@ import { SourceOverloadedError } from '../errors.ts'
 import { settle } from '../testing-support/stepping-clock.ts'
 import { Bulkhead } from './bulkhead.ts'
 
-const patient = new AbortController().signal
+const patient = new AbortController()
 
 describe('Bulkhead', () => {
   test('lets so many in at once, the others in the order in which they came', async () => {
@@ -61,7 +61,7 @@ describe('Bulkhead', () => {
     const bulkhead = new Bulkhead(1, 1)
     const leave = await bulkhead.enter(patient)
     const impatient = new AbortController()
-    const waiting = bulkhead.enter(impatient.signal)
+    const waiting = bulkhead.enter(impatient)
     impatient.abort(new Error('too late'))
     await expect(waiting).rejects.toThrow('too late')
     expect(bulkhead.waiting).toBe(0)
@@ -75,7 +75,7 @@ describe('Bulkhead', () => {
     const bulkhead = new Bulkhead(1, 1)
     const leave = await bulkhead.enter(patient)
     const controller = new AbortController()
-    const second = bulkhead.enter(controller.signal)
+    const second = bulkhead.enter(controller)
     leave()
     controller.abort()
     expect(await second).toBeTypeOf('function')

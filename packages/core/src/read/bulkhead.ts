@@ -30,9 +30,9 @@ export class Bulkhead {
   /**
    * Resolves with the function that gives the place back.
    *
-   * @throws SourceOverloadedError where the queue is full too, or the reason of `signal` where it aborts the waiting
+   * @throws SourceOverloadedError where the queue is full too, or the reason of the signal where it aborts the waiting
    */
-  enter(signal: AbortSignal): Promise<() => void> {
+  enter(attempt: { readonly signal: AbortSignal }): Promise<() => void> {
     if (this.#running < this.concurrency) {
       this.#running += 1
       return Promise.resolve(this.#leaveOnce())
@@ -40,6 +40,8 @@ export class Bulkhead {
     if (this.#waiting.size >= this.queue) {
       return Promise.reject(new SourceOverloadedError(this.concurrency, this.queue, this.#what))
     }
+    // Not before it must wait: where it does not, nobody needs a signal.
+    const { signal } = attempt
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
         start: () => {

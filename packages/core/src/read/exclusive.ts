@@ -52,7 +52,7 @@ export class Exclusive<V> {
     const giveUp = () => controller.abort(new UpdateTimeoutError(settings.name, wait))
     const timer = clock.setTimeout(giveUp, Math.max(0, until - clock.now()))
     try {
-      const leave = await queue.enter(controller.signal)
+      const leave = await queue.enter(controller)
       return () => {
         leave()
         if (queue.running === 0 && this.#queues.get(key) === queue) this.#queues.delete(key)

@@ -19,7 +19,7 @@ function open(options: Partial<NamespaceOptions<string>>) {
   return { source, settings }
 }
 
-const context = () => new Context<string>(undefined, new AbortController().signal)
+const context = () => new Context<string>(undefined)
 
 describe('fetchOne', () => {
   test('loads with load, through the source', async () => {

@@ -24,10 +24,10 @@ export function fetchOne<V>(
       source.run(
         name,
         deadline,
-        async (signal) => {
-          context.signal = signal
+        async (attempt) => {
+          Context.begin(context, attempt)
           if (load !== undefined) return await load(key, context)
-          return loadMany === undefined ? undefined : asMap(await loadMany([key], { signal })).get(key)
+          return loadMany === undefined ? undefined : asMap(await loadMany([key], { signal: attempt.signal })).get(key)
         },
         Context.failedJustNow(context),
       ),
@@ -93,7 +93,7 @@ export class BatchFetch<V> implements Fetch<V> {
       .run(
         this.#name,
         this.#deadline,
-        async (signal) => asMap(await this.#loadMany(keys, { signal })),
+        async ({ signal }) => asMap(await this.#loadMany(keys, { signal })),
         this.#failedJustNow,
       )
       .then(

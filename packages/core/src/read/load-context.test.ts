@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { InvalidArgumentError } from '../errors.ts'
 import { Context } from './load-context.ts'
 
-const open = () => new Context<string>('older', new AbortController().signal)
+const open = () => new Context<string>('older')
 
 test('offers the value being replaced', () => {
   expect(open().stale).toBe('older')

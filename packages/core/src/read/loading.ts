@@ -25,8 +25,6 @@ import { type Fetch, handOut, type ReadParts, type Reserve } from './read-parts.
  */
 export type StoringRight = Lease | 'plain' | 'newer' | 'none'
 
-const neverAborted = new AbortController().signal
-
 /** The last leg of a read: the source is asked, the callers are answered, the value is kept. */
 export class Loading<V> {
   readonly failures: FailureBackoff
@@ -59,7 +57,7 @@ export class Loading<V> {
       reserve === undefined
         ? undefined
         : clock.setTimeout(() => this.#onSoftTimeout(read, reserve), policy.softLoadTimeout)
-    const context = new Context<V>(reserve && handOut(reserve), neverAborted, this.failures.has(key))
+    const context = new Context<V>(reserve && handOut(reserve), this.failures.has(key))
     const started = clock.now()
     counters.loads += 1
     try {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CacheClosedError, LoadTimeoutError, SourceOverloadedError, SourceUnavailableError } from '../errors.ts'
 import { SteppingClock } from '../testing-support/stepping-clock.ts'
+import type { Attempt } from './attempt.ts'
 import { Source } from './source.ts'
 
 const opened: Source[] = []
@@ -17,7 +18,7 @@ function open(limits = { concurrency: 2, queue: 2 }) {
 function stubborn() {
   let end = (_: string): void => {}
   const signals: AbortSignal[] = []
-  const load = (signal: AbortSignal): Promise<string> => {
+  const load = ({ signal }: Attempt): Promise<string> => {
     signals.push(signal)
     return new Promise((resolve) => {
       end = resolve

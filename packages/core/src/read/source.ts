@@ -1,6 +1,7 @@
 import { Breaker, BreakerOpenError, type BreakerState } from '../breaker/breaker.ts'
 import type { Clock } from '../clock.ts'
 import { CacheClosedError, LoadTimeoutError, SourceOverloadedError, SourceUnavailableError } from '../errors.ts'
+import { Attempt } from './attempt.ts'
 import { Bulkhead } from './bulkhead.ts'
 
 /** Thrown by a load whose failure says nothing of the other keys: the breaker does not count it. */
@@ -17,7 +18,7 @@ export class Source {
   readonly bulkhead: Bulkhead
   readonly #breaker: Breaker
   readonly #clock: Clock
-  readonly #loading = new Set<AbortController>()
+  readonly #loading = new Set<Attempt>()
   /** Timers that take a place back from a load which ignores its signal. */
   readonly #lastCalls = new Set<unknown>()
   #closed = false
@@ -52,26 +53,25 @@ export class Source {
   async run<T>(
     namespace: string,
     deadline: number,
-    load: (signal: AbortSignal) => Promise<T> | T,
+    load: (attempt: Attempt) => Promise<T> | T,
     failedJustNow = false,
   ): Promise<T> {
     if (this.#closed) throw new CacheClosedError()
     if (failedJustNow && this.#breaker.state !== 'closed') throw new SourceUnavailableError()
-    const controller = new AbortController()
-    const { signal } = controller
-    this.#loading.add(controller)
-    const timer = this.#clock.setTimeout(() => controller.abort(new LoadTimeoutError(namespace, deadline)), deadline)
+    const attempt = new Attempt()
+    this.#loading.add(attempt)
+    const timer = this.#clock.setTimeout(() => attempt.giveUp(new LoadTimeoutError(namespace, deadline)), deadline)
     try {
       const enterAndLoad = async () => {
-        const leave = await this.bulkhead.enter(signal)
-        return await this.#loadInPlace(load, signal, deadline, leave)
+        const leave = await this.bulkhead.enter(attempt)
+        return await this.#loadInPlace(load, attempt, deadline, leave)
       }
       return failedJustNow ? await enterAndLoad() : await this.#breaker.run(enterAndLoad)
     } catch (error) {
       throw error instanceof BreakerOpenError ? new SourceUnavailableError() : error
     } finally {
       this.#clock.clearTimeout(timer)
-      this.#loading.delete(controller)
+      this.#loading.delete(attempt)
     }
   }
 
@@ -79,29 +79,24 @@ export class Source {
   close(): void {
     this.#closed = true
     for (const timer of this.#lastCalls) this.#clock.clearTimeout(timer)
-    for (const controller of this.#loading) controller.abort(new CacheClosedError())
+    for (const attempt of this.#loading) attempt.giveUp(new CacheClosedError())
     this.#breaker.close()
   }
 
   async #loadInPlace<T>(
-    load: (signal: AbortSignal) => Promise<T> | T,
-    signal: AbortSignal,
+    load: (attempt: Attempt) => Promise<T> | T,
+    attempt: Attempt,
     deadline: number,
     leave: () => void,
   ): Promise<T> {
-    const aborted = new Promise<never>((_, reject) => {
-      if (signal.aborted) reject(signal.reason)
-      else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    })
-    aborted.catch(() => {})
     // A load that ignores its signal still burdens the source, so it keeps its place until it ends; one that never
     // ends gives it back after twice the deadline, or the bulkhead would shrink for good.
-    const loading = startLoad(load, signal)
+    const loading = startLoad(load, attempt)
     loading.then(leave, leave)
     try {
-      return await Promise.race([loading, aborted])
+      return await attempt.outcomeOf(loading)
     } catch (error) {
-      if (signal.aborted) this.#takeBackLater(loading, leave, deadline)
+      if (attempt.isGivenUp) this.#takeBackLater(loading, leave, deadline)
       throw error
     }
   }
@@ -121,6 +116,6 @@ export class Source {
   }
 }
 
-async function startLoad<T>(load: (signal: AbortSignal) => Promise<T> | T, signal: AbortSignal): Promise<T> {
-  return await load(signal)
+async function startLoad<T>(load: (attempt: Attempt) => Promise<T> | T, attempt: Attempt): Promise<T> {
+  return await load(attempt)
 }

@@ -25,7 +25,7 @@ function load(looks: readonly (Waiting | undefined)[], inSource: number, counter
     ...{ counters, clock, tallies },
     budget: () => new Budget(200),
   })
-  const context = new Context<number>(undefined, new AbortController().signal)
+  const context = new Context<number>(undefined)
   const value = loads.wrapLoad(() => inSource)('a', context)
   const store = () =>
     loads.store('a', { value: 'shop:{views:behind:0}:0:a:v', lease: 'l' }, ['token', Buffer.alloc(0), 1, '', ''])
