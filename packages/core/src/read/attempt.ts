@@ -1,5 +1,5 @@
 /**
- * One call of the source, which can be given up. Its signal is made for a load that looks at it: an AbortController for each would cost more than
+ * One call of the source, or one turn in a queue, which can be given up. Its signal is made for a load that looks at it: an AbortController for each would cost more than
  * all else of a miss in the local tier.
  */
 export class Attempt {
@@ -27,12 +27,17 @@ export class Attempt {
     this.#controller?.abort(reason)
   }
 
+  /** Tells one listener, the latest. */
+  onGivenUp(listener: ((reason: unknown) => void) | undefined): void {
+    if (this.#givenUp !== undefined) listener?.(this.#givenUp.reason)
+    else this.#onGivenUp = listener
+  }
+
   /** The result of `work`, unless this is given up before. */
   outcomeOf<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       work.then(resolve, reject)
-      if (this.#givenUp !== undefined) reject(this.#givenUp.reason)
-      else this.#onGivenUp = reject
+      this.onGivenUp(reject)
     })
   }
 }

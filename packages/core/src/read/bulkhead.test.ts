@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { SourceOverloadedError } from '../errors.ts'
 import { settle } from '../testing-support/stepping-clock.ts'
+import { Attempt } from './attempt.ts'
 import { Bulkhead } from './bulkhead.ts'
 
-const patient = new AbortController()
+const patient = new Attempt()
 
 describe('Bulkhead', () => {
   test('lets so many in at once, the others in the order in which they came', async () => {
@@ -60,9 +61,9 @@ describe('Bulkhead', () => {
   test('forgets those who give up waiting, with their reason', async () => {
     const bulkhead = new Bulkhead(1, 1)
     const leave = await bulkhead.enter(patient)
-    const impatient = new AbortController()
+    const impatient = new Attempt()
     const waiting = bulkhead.enter(impatient)
-    impatient.abort(new Error('too late'))
+    impatient.giveUp(new Error('too late'))
     await expect(waiting).rejects.toThrow('too late')
     expect(bulkhead.waiting).toBe(0)
     const next = bulkhead.enter(patient)
@@ -74,10 +75,10 @@ describe('Bulkhead', () => {
   test('lets an abort after the entry pass', async () => {
     const bulkhead = new Bulkhead(1, 1)
     const leave = await bulkhead.enter(patient)
-    const controller = new AbortController()
-    const second = bulkhead.enter(controller)
+    const attempt = new Attempt()
+    const second = bulkhead.enter(attempt)
     leave()
-    controller.abort()
+    attempt.giveUp(new Error('too late'))
     expect(await second).toBeTypeOf('function')
     expect(bulkhead.running).toBe(1)
   })

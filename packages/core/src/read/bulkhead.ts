@@ -1,4 +1,5 @@
 import { SourceOverloadedError } from '../errors.ts'
+import type { Attempt } from './attempt.ts'
 
 interface Waiting {
   start(): void
@@ -30,9 +31,9 @@ export class Bulkhead {
   /**
    * Resolves with the function that gives the place back.
    *
-   * @throws SourceOverloadedError where the queue is full too, or the reason of the signal where it aborts the waiting
+   * @throws SourceOverloadedError where the queue is full too, or the reason why the attempt was given up while it waited
    */
-  enter(attempt: { readonly signal: AbortSignal }): Promise<() => void> {
+  enter(attempt: Attempt): Promise<() => void> {
     if (this.#running < this.concurrency) {
       this.#running += 1
       return Promise.resolve(this.#leaveOnce())
@@ -40,22 +41,19 @@ export class Bulkhead {
     if (this.#waiting.size >= this.queue) {
       return Promise.reject(new SourceOverloadedError(this.concurrency, this.queue, this.#what))
     }
-    // Not before it must wait: where it does not, nobody needs a signal.
-    const { signal } = attempt
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
         start: () => {
-          signal.removeEventListener('abort', giveUp)
+          attempt.onGivenUp(undefined)
           this.#running += 1
           resolve(this.#leaveOnce())
         },
       }
-      const giveUp = () => {
-        this.#waiting.delete(waiting)
-        reject(signal.reason)
-      }
-      signal.addEventListener('abort', giveUp, { once: true })
       this.#waiting.add(waiting)
+      attempt.onGivenUp((reason) => {
+        this.#waiting.delete(waiting)
+        reject(reason)
+      })
     })
   }
 

@@ -1,4 +1,5 @@
 import { CacheClosedError, LeaseUnavailableError, UpdateTimeoutError } from '../errors.ts'
+import { Attempt } from './attempt.ts'
 import { Bulkhead } from './bulkhead.ts'
 import { acquireUpdateLease, type Lease } from './lease.ts'
 import type { ReadParts } from './read-parts.ts'
@@ -48,11 +49,11 @@ export class Exclusive<V> {
     const { clock, settings } = this.#parts
     const queue = this.#queues.get(key) ?? new Bulkhead(1, longestQueue, 'updates of the key in this process')
     this.#queues.set(key, queue)
-    const controller = new AbortController()
-    const giveUp = () => controller.abort(new UpdateTimeoutError(settings.name, wait))
+    const attempt = new Attempt()
+    const giveUp = () => attempt.giveUp(new UpdateTimeoutError(settings.name, wait))
     const timer = clock.setTimeout(giveUp, Math.max(0, until - clock.now()))
     try {
-      const leave = await queue.enter(controller)
+      const leave = await queue.enter(attempt)
       return () => {
         leave()
         if (queue.running === 0 && this.#queues.get(key) === queue) this.#queues.delete(key)
