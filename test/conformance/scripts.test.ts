@@ -1,20 +1,19 @@
 import fc from 'fast-check'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { beforeAll, expect, test } from 'vitest'
 import { slots } from '../../packages/core/src/coherence/generation-table.ts'
 import { generationsHead } from '../../packages/core/src/coherence/messages.ts'
 import { wrap } from '../../packages/core/src/entry/envelope.ts'
 import { createKeySpace, type EntryKeys } from '../../packages/core/src/entry/key.ts'
 import { encodeVersion } from '../../packages/core/src/entry/version.ts'
-import { silentLogger } from '../../packages/core/src/options/logger.ts'
 import { seenOf } from '../../packages/core/src/read/lease.ts'
-import { RedisCommands } from '../../packages/core/src/redis/commands.ts'
+import type { RedisCommands } from '../../packages/core/src/redis/commands.ts'
 import { EntryCommands } from '../../packages/core/src/redis/entry-commands.ts'
 import { classify } from '../../packages/core/src/redis/trouble.ts'
 import { FakeRedis } from '../../packages/core/src/testing-support/fake-redis.ts'
 import { SteppingClock } from '../../packages/core/src/testing-support/stepping-clock.ts'
 import { cleanup } from '../support/cleanup.ts'
-import { startRedisServer } from '../support/redis-server.ts'
+import { openCommands } from '../support/open-commands.ts'
 import { until } from '../support/until.ts'
 
 // What is proven on the fake Redis of the interleavings holds only as far as it does what the scripts do.
@@ -44,28 +43,11 @@ const head = generationsHead('me', 'product')
 let server: Redis
 let commands: RedisCommands
 let entryCommands: EntryCommands
-const heard: string[] = []
+let heard: string[]
 
 beforeAll(async () => {
-  const redis = await startRedisServer()
-  afterwards(() => redis.stop())
-  server = new Redis(redis.url)
-  afterwards(() => server.disconnect())
-  const subscriber = new Redis(redis.url)
-  afterwards(() => subscriber.disconnect())
-  subscriber.on('message', (_, message) => heard.push(message))
-  await subscriber.subscribe(channel)
-  commands = new RedisCommands(
-    redis.url,
-    {
-      ...{ cacheName: 'conformance', commandTimeout: 5_000, connectTimeout: 5_000, connections: 2, readerLag: 0 },
-      logger: silentLogger,
-    },
-    { onUsable() {}, onLost() {}, onTransition() {} },
-  )
-  afterwards(() => commands.close())
+  ;({ commands, server, heard } = await openCommands(afterwards, channel))
   entryCommands = new EntryCommands(commands)
-  await until(() => commands.ready, 'the commands are connected')
 })
 
 interface Operation {

@@ -1,10 +1,9 @@
 import fc from 'fast-check'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { beforeEach, expect, test } from 'vitest'
 import { wrap } from '../../packages/core/src/entry/envelope.ts'
 import { createGroupedKeySpace } from '../../packages/core/src/entry/key.ts'
-import { silentLogger } from '../../packages/core/src/options/logger.ts'
-import { RedisCommands } from '../../packages/core/src/redis/commands.ts'
+import type { RedisCommands } from '../../packages/core/src/redis/commands.ts'
 import { StreamCommands } from '../../packages/core/src/redis/stream-commands.ts'
 import type { StreamEntry } from '../../packages/core/src/redis/stream-entry.ts'
 import { classify } from '../../packages/core/src/redis/trouble.ts'
@@ -12,7 +11,7 @@ import { FakeRedis } from '../../packages/core/src/testing-support/fake-redis.ts
 import { FakeStreams } from '../../packages/core/src/testing-support/fake-streams.ts'
 import { SteppingClock } from '../../packages/core/src/testing-support/stepping-clock.ts'
 import { cleanup } from '../support/cleanup.ts'
-import { startRedisServer } from '../support/redis-server.ts'
+import { openCommands } from '../support/open-commands.ts'
 import { until } from '../support/until.ts'
 
 // What is proven of write-behind on the fake Redis holds only as far as it does what the scripts do.
@@ -40,27 +39,10 @@ const farAhead = 4_000_000_000_000_000
 let server: Redis
 let commands: RedisCommands
 let real: StreamCommands
-const heard: string[] = []
+let heard: string[]
 
 beforeEach(async () => {
-  const redis = await startRedisServer()
-  afterwards(() => redis.stop())
-  server = new Redis(redis.url)
-  afterwards(() => server.disconnect())
-  const subscriber = new Redis(redis.url)
-  afterwards(() => subscriber.disconnect())
-  subscriber.on('message', (_, message) => heard.push(message))
-  await subscriber.subscribe(channel)
-  commands = new RedisCommands(
-    redis.url,
-    {
-      ...{ cacheName: 'conformance', commandTimeout: 5_000, connectTimeout: 5_000, connections: 2, readerLag: 0 },
-      logger: silentLogger,
-    },
-    { onUsable() {}, onLost() {}, onTransition() {} },
-  )
-  afterwards(() => commands.close())
-  await until(() => commands.ready, 'the commands are connected')
+  ;({ commands, server, heard } = await openCommands(afterwards, channel))
   real = new StreamCommands(commands)
 })
 

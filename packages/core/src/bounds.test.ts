@@ -28,7 +28,7 @@ vi.setConfig({ testTimeout: 30_000 })
 
 const collections = new LiveCollections()
 // More than any bound, and each of them another.
-const hostile = 25_000
+const hostile = 12_000
 
 beforeAll(async () => {
   await collections.grown()

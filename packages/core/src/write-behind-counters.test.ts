@@ -1,10 +1,9 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { test } from 'vitest'
+import { assertFaultless } from './testing-support/behind-schedules.ts'
 import { BehindTrial, type BehindTroubles } from './testing-support/behind-trial.ts'
-import { choicesOf, conditionsOf, draws, runsOf } from './testing-support/schedules.ts'
 import type { SimulatedProcess } from './testing-support/simulated-process.ts'
 import type { Choice } from './testing-support/simulated-world.ts'
-import { settle } from './testing-support/stepping-clock.ts'
 
 type Kind = 'increment' | 'increment both' | 'try again' | 'get' | 'forget'
 
@@ -217,19 +216,6 @@ const operation: fc.Arbitrary<Operation> = fc.record({
   key: fc.constantFrom('a', 'a', 'a', 'b', bad),
   by: fc.integer({ min: 1, max: 3 }),
 })
-const schedule = fc.record({
-  operations: fc.array(operation, { minLength: 2, maxLength: 10 }),
-  conditions: conditionsOf(
-    'source saves',
-    'source has saved',
-    'source reads',
-    'take',
-    'acknowledge',
-    'append',
-    'answered',
-  ),
-  draws,
-})
 
 test.each<[string, BehindTroubles, number]>([
   ['processes live', { losesData: false, kills: false }, 0.06],
@@ -237,22 +223,6 @@ test.each<[string, BehindTroubles, number]>([
   ['Redis loses its data too', { losesData: true, kills: true }, 0.06],
 ])(
   'in whatever order increments are written, saved and fail, each that was acknowledged counts once: %s',
-  async (_, troubles, share) => {
-    const property = fc.asyncProperty(schedule, async ({ operations, conditions, draws }) => {
-      const trial = new Trial(troubles)
-      const { world } = trial.behind
-      try {
-        world.reluctance = conditions.reluctance
-        await trial.run(operations, choicesOf(draws, conditions.faultsInAThousand))
-        expect((await trial.faults()).join('\n')).toBe('')
-      } catch (error) {
-        throw new Error(`${error instanceof Error ? error.message : error}\n  ${world.log.join('\n  ')}`)
-      } finally {
-        trial.behind.close()
-        await settle()
-      }
-    })
-    await fc.assert(property, { numRuns: runsOf(share) })
-  },
+  (_, troubles, share) => assertFaultless(operation, share, () => new Trial(troubles)),
   600_000,
 )

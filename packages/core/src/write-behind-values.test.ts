@@ -1,10 +1,9 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { test } from 'vitest'
+import { assertFaultless } from './testing-support/behind-schedules.ts'
 import { BehindTrial, type BehindTroubles } from './testing-support/behind-trial.ts'
-import { choicesOf, conditionsOf, draws, runsOf } from './testing-support/schedules.ts'
 import type { SimulatedProcess } from './testing-support/simulated-process.ts'
 import type { Choice } from './testing-support/simulated-world.ts'
-import { settle } from './testing-support/stepping-clock.ts'
 
 type Kind = 'set' | 'set both' | 'get' | 'forget'
 
@@ -175,19 +174,6 @@ const operation: fc.Arbitrary<Operation> = fc.record({
   process: fc.oneof(fc.constant(0), fc.nat(2)),
   key: fc.constantFrom('a', 'a', 'a', 'b', bad),
 })
-const schedule = fc.record({
-  operations: fc.array(operation, { minLength: 2, maxLength: 10 }),
-  conditions: conditionsOf(
-    'source saves',
-    'source has saved',
-    'source reads',
-    'take',
-    'acknowledge',
-    'append',
-    'answered',
-  ),
-  draws,
-})
 
 test.each<[string, BehindTroubles, boolean, number]>([
   ['processes live', { losesData: false, kills: false }, false, 0.06],
@@ -196,22 +182,6 @@ test.each<[string, BehindTroubles, boolean, number]>([
   ['with a sequence of their own', { losesData: false, kills: false }, true, 0.06],
 ])(
   'in whatever order values are written, saved and fail, the last that was acknowledged stays: %s',
-  async (_, troubles, hasSequence, share) => {
-    const property = fc.asyncProperty(schedule, async ({ operations, conditions, draws }) => {
-      const trial = new Trial(troubles, hasSequence)
-      const { world } = trial.behind
-      try {
-        world.reluctance = conditions.reluctance
-        await trial.run(operations, choicesOf(draws, conditions.faultsInAThousand))
-        expect((await trial.faults()).join('\n')).toBe('')
-      } catch (error) {
-        throw new Error(`${error instanceof Error ? error.message : error}\n  ${world.log.join('\n  ')}`)
-      } finally {
-        trial.behind.close()
-        await settle()
-      }
-    })
-    await fc.assert(property, { numRuns: runsOf(share) })
-  },
+  (_, troubles, hasSequence, share) => assertFaultless(operation, share, () => new Trial(troubles, hasSequence)),
   600_000,
 )

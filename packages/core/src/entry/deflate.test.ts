@@ -28,3 +28,13 @@ test('beyond 32 MiB that wait they are left as they are, until less does', async
     expect(deflated.map((one) => one !== undefined)).toEqual(deflated.map((_, index) => index < 4 + 32))
   }
 })
+
+test('those that fail give their place back, and what they took of the room to wait', async () => {
+  const raw = Buffer.alloc(1024 * 1024, 'x')
+  const unreadable = { length: raw.length } as Buffer
+  const flood = (one: Buffer) => Promise.allSettled(Array.from({ length: 50 }, () => deflate(one)))
+  const isDone = (outcome: PromiseSettledResult<Buffer | undefined>) =>
+    outcome.status === 'fulfilled' && outcome.value !== undefined
+  expect((await flood(unreadable)).filter(({ status }) => status === 'rejected')).toHaveLength(4 + 32)
+  expect((await flood(raw)).filter(isDone)).toHaveLength(4 + 32)
+})

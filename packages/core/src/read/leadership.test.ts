@@ -64,3 +64,17 @@ test('one that is stopped while it asks to lead gives back what it gets', async 
   expect(refreshing.leads).toBe(false)
   close()
 })
+
+test('a clock that is set back does not keep the leader from its rounds', async () => {
+  const { clock, namespace, count, close } = open()
+  const refreshing = namespace.refreshEvery('1s', { keys: ['a'] })
+  await clock.advance(3_500)
+  count('a')
+  const now = clock.now.bind(clock)
+  vi.spyOn(clock, 'now').mockImplementation(() => now() - 3_600_000)
+  await clock.advance(10_000)
+  expect(refreshing.leads).toBe(true)
+  expect(count('a')).toBe(10)
+  refreshing.stop()
+  close()
+})

@@ -184,7 +184,8 @@ export class RedisPassage<V> {
   }
 
   #isEarly(read: KeyRead<V>, entry: Entry<V>, now: number): boolean {
-    if (read.call.refreshFrom !== undefined) return now - entry.storedAt >= read.call.refreshFrom
+    // Ahead of now: the clock was set back, and how old it is is not known.
+    if (read.call.refreshFrom !== undefined) return Math.abs(now - entry.storedAt) >= read.call.refreshFrom
     return read.fetch !== undefined && this.#loading.isEarly(entry, read.policy, now)
   }
 

@@ -77,6 +77,7 @@ export class RefreshAhead<V> {
   async #run(): Promise<void> {
     const { clock } = this.#parts
     const { signal } = this.#stopped
+    const { interval } = this.#call
     let next = clock.now()
     while (!signal.aborted) {
       if (!this.leads) {
@@ -84,8 +85,9 @@ export class RefreshAhead<V> {
         // Entries that a leader before this one has refreshed lately are left alone by the round.
         next = clock.now()
       }
-      if (this.leads && clock.now() >= next) {
-        next = clock.now() + this.#call.interval
+      // A clock that was set back must not hold it for hours.
+      if (this.leads && (clock.now() >= next || next - clock.now() > interval)) {
+        next = clock.now() + interval
         await this.#round()
       }
       if (!signal.aborted) await this.#pause(this.leads ? Math.min(tryEvery, next - clock.now()) : tryEvery)

@@ -18,8 +18,8 @@ interface Timer {
 /** A clock that stands still until a test moves it. */
 export class SteppingClock implements Clock {
   #now: number
-  #lastHandle = 0
-  readonly #timers = new Map<number, Timer>()
+  /** By the time at which they are due; thousands are at few times, and to find the next must not take a look at each. */
+  readonly #due = new Map<number, Set<Timer>>()
 
   constructor(now = 1_700_000_000_000) {
     this.#now = now
@@ -29,31 +29,38 @@ export class SteppingClock implements Clock {
     return this.#now
   }
 
-  setTimeout(callback: () => void, milliseconds: number): number {
-    this.#lastHandle += 1
-    this.#timers.set(this.#lastHandle, { at: this.#now + Math.max(0, milliseconds), callback })
-    return this.#lastHandle
+  setTimeout(callback: () => void, milliseconds: number): Timer {
+    const timer = { at: this.#now + Math.max(0, milliseconds), callback }
+    const together = this.#due.get(timer.at) ?? new Set()
+    this.#due.set(timer.at, together.add(timer))
+    return timer
   }
 
   clearTimeout(handle: unknown): void {
-    this.#timers.delete(handle as number)
+    const timer = handle as Timer | undefined
+    if (timer === undefined) return
+    const together = this.#due.get(timer.at)
+    together?.delete(timer)
+    if (together?.size === 0) this.#due.delete(timer.at)
   }
 
   /** Timers that have been set and neither run nor cleared. */
   get pending(): number {
-    return this.#timers.size
+    let pending = 0
+    for (const { size } of this.#due.values()) pending += size
+    return pending
   }
 
   /** When the next timer is due. */
   get nextAt(): number | undefined {
-    return this.#next()?.[1].at
+    return this.#next()?.at
   }
 
   /** Moves on by so many milliseconds; timers run on the way, each at its time and each with what it sets off. */
   async advance(milliseconds: number): Promise<void> {
     const until = this.#now + milliseconds
     await settle()
-    for (let next = this.#next(); next !== undefined && next[1].at <= until; next = this.#next()) {
+    for (let next = this.#next(); next !== undefined && next.at <= until; next = this.#next()) {
       this.#run(next)
       await settle()
     }
@@ -69,18 +76,15 @@ export class SteppingClock implements Clock {
     return true
   }
 
-  #run([handle, { at, callback }]: [number, Timer]): void {
-    this.#timers.delete(handle)
-    this.#now = Math.max(this.#now, at)
-    callback()
+  #run(timer: Timer): void {
+    this.clearTimeout(timer)
+    this.#now = Math.max(this.#now, timer.at)
+    timer.callback()
   }
 
-  #next(): [number, Timer] | undefined {
-    let next: [number, Timer] | undefined
-    for (const timer of this.#timers) {
-      if (next === undefined || timer[1].at < next[1].at) next = timer
-    }
-    return next
+  #next(): Timer | undefined {
+    const [first] = this.#due.get(Math.min(...this.#due.keys())) ?? []
+    return first
   }
 }
 
