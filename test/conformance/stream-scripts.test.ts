@@ -444,3 +444,14 @@ test('of what is in a row nothing is left, and nothing that came later goes with
   const [pending] = await server.xpending(keys.stream, 'flushers')
   expect(pending).toBe(0)
 })
+
+test('where the user may not trim, what is acknowledged is deleted entry by entry', async () => {
+  await real.appendIncrements(keys, plain, increments(2))
+  const taken = await real.take(keys, 'one', 'one.1', 10_000, 2)
+  if (taken.kind === 'held') throw new Error('nobody else has the lock')
+  await server.acl('SETUSER', 'default', '-xtrim')
+  const handedOut = { ids: taken.entries.map(({ id }) => id), inARow: taken.inARow }
+  expect(await real.acknowledge(keys, 'one.1', handedOut, settledOf(taken.entries), false)).toBe(true)
+  expect(await server.xlen(keys.stream)).toBe(0)
+  expect(await waitingOf()).toEqual({})
+})

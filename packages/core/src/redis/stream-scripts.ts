@@ -231,10 +231,13 @@ for first = ids, #ARGV, 1000 do
 end
 local from = waitsFrom(KEYS[1], ARGV[1])
 local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+local cut
 if ARGV[4] == '1' and from and oldest and oldest[1] == ARGV[ids] then
   local time, counter = string.match(ARGV[#ARGV], '^(%d+)-(%d+)$')
-  redis.call('XTRIM', KEYS[1], 'MINID', time .. '-' .. counter + 1)
-else
+  -- A user whose rights were listed for an earlier release may not.
+  cut = redis.pcall('XTRIM', KEYS[1], 'MINID', time .. '-' .. counter + 1)
+end
+if type(cut) ~= 'number' then
   for first = ids, #ARGV, 1000 do
     redis.call('XDEL', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
   end
