@@ -455,3 +455,19 @@ test('where the user may not trim, what is acknowledged is deleted entry by entr
   expect(await server.xlen(keys.stream)).toBe(0)
   expect(await waitingOf()).toEqual({})
 })
+
+test('what a replica has taken in with an ID below those handed out stays where nobody has had it', async () => {
+  const entry = ['o', 'id', 'k', 'a', 'b', '1', 's', '0']
+  for (const id of ['1000-0', '2000-0', '3000-0']) await server.xadd(keys.stream, id, ...entry)
+  const taken = await real.take(keys, 'one', 'one.1', 10_000, 2)
+  const more = await real.takeMore(keys, 'one', 'one.1', 1)
+  if (taken.kind === 'held') throw new Error('nobody else has the lock')
+  // The replica that takes over has not heard of the third one, and its clock lags.
+  await server.del(keys.stream)
+  for (const id of ['1000-0', '2000-0', '2500-0']) await server.xadd(keys.stream, id, ...entry)
+  await server.xgroup('CREATE', keys.stream, 'flushers', '2000-0')
+  const all = [...taken.entries, ...more]
+  const handedOut = { ids: all.map(({ id }) => id), inARow: taken.inARow }
+  expect(await real.acknowledge(keys, 'one.1', handedOut, settledOf(all), false)).toBe(true)
+  expect((await server.xrange(keys.stream, '-', '+')).map(([id]) => id)).toEqual(['2500-0'])
+})

@@ -231,9 +231,11 @@ for first = ids, #ARGV, 1000 do
 end
 local from = waitsFrom(KEYS[1], ARGV[1])
 local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+local time, counter = string.match(ARGV[#ARGV], '^(%d+)-(%d+)$')
 local cut
-if ARGV[4] == '1' and from and oldest and oldest[1] == ARGV[ids] then
-  local time, counter = string.match(ARGV[#ARGV], '^(%d+)-(%d+)$')
+-- A replica that has taken over may not know of all that was handed out, and have entries with IDs below that nobody has had.
+local isBefore = from and tonumber(time) < tonumber(from)
+if ARGV[4] == '1' and isBefore and oldest and oldest[1] == ARGV[ids] then
   -- A user whose rights were listed for an earlier release may not.
   cut = redis.pcall('XTRIM', KEYS[1], 'MINID', time .. '-' .. counter + 1)
 end
