@@ -278,6 +278,13 @@ const fill = fc.boolean().map(
     },
   }),
 )
+const loseConsumer = anyConsumer.map(
+  (consumer): Operation => ({
+    what: `DELCONSUMER ${consumer}`,
+    real: () => server.xgroup('DELCONSUMER', keys.stream, 'flushers', consumer),
+    fake: ({ streams }) => streams.stream(keys.stream)?.group?.lose(consumer),
+  }),
+)
 const flush: Operation = {
   what: 'FLUSHALL',
   real: () => server.flushall(),
@@ -288,7 +295,7 @@ const operation = fc.oneof(
   ...[appendIncrements, take].map((arbitrary) => ({ arbitrary, weight: 4 })),
   ...[appendValue, takeMore, acknowledge, storeCounter].map((arbitrary) => ({ arbitrary, weight: 3 })),
   ...[park, plantLease, look].map((arbitrary) => ({ arbitrary, weight: 2 })),
-  ...[renewLock, releaseLock, plantValue, evict, fill].map((arbitrary) => ({ arbitrary, weight: 1 })),
+  ...[renewLock, releaseLock, plantValue, evict, fill, loseConsumer].map((arbitrary) => ({ arbitrary, weight: 1 })),
   ...[plantLock, flush].map((one) => ({ arbitrary: fc.constant(one), weight: 1 })),
 )
 
@@ -417,17 +424,21 @@ test('what an earlier turn is late to acknowledge is not booked twice', async ()
   expect(await waitingOf()).toMatchObject({ n: '1', s: '1' })
 })
 
-test('entries that somebody has lost stay, whatever is acknowledged around them', async () => {
-  await real.appendIncrements(keys, plain, increments(3))
-  const lost = await real.take(keys, 'one', 'one.1', 10_000, 3)
+test('entries that somebody has lost stay, whatever is acknowledged around them, and are handed out again', async () => {
+  await real.appendIncrements(keys, plain, increments(2))
+  const first = await real.take(keys, 'one', 'one.1', 10_000, 1)
+  const lost = await real.takeMore(keys, 'one', 'one.1', 1)
   await server.xgroup('DELCONSUMER', keys.stream, 'flushers', 'one')
   await real.appendIncrements(keys, plain, increments(2))
-  const taken = await real.take(keys, 'one', 'one.2', 10_000, 3)
-  if (lost.kind === 'held' || taken.kind === 'held') throw new Error('nobody else has the lock')
-  expect([taken.entries.length, taken.inARow]).toEqual([2, true])
-  const handedOut = { ids: taken.entries.map(({ id }) => id), inARow: true }
-  expect(await real.acknowledge(keys, 'one.2', handedOut, settledOf(taken.entries), false)).toBe(true)
-  expect((await server.xrange(keys.stream, '-', '+')).map(([id]) => id)).toEqual(lost.entries.map(({ id }) => id))
+  const more = await real.takeMore(keys, 'one', 'one.1', 2)
+  if (first.kind === 'held') throw new Error('nobody else has the lock')
+  const handedOut = { ids: more.map(({ id }) => id), inARow: true }
+  expect(await real.acknowledge(keys, 'one.1', handedOut, settledOf(more), false)).toBe(true)
+  const left = [...first.entries, ...lost]
+  expect((await server.xrange(keys.stream, '-', '+')).map(([id]) => id)).toEqual(left.map(({ id }) => id))
+  const again = await real.take(keys, 'one', 'one.2', 10_000, 10)
+  expect(again).toMatchObject({ entries: left })
+  expect(await real.look(keys, space.value('a'), budget())).toMatchObject({ count: 2, flushing: true })
 })
 
 test('of what is in a row nothing is left, and nothing that came later goes with it', async () => {
