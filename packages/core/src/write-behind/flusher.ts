@@ -31,8 +31,10 @@ const idlePause = 1_000
 const firstRetry = 100
 // Below the lock's ttl, so that it is kept and the source is tried by one process, not by all of them in turn.
 const longestRetry = 3_000
-// Bad operations stay with the group until they are parked, and must leave room for others beside them.
+// Batches. Bad operations stay with the group until they are parked, and must leave room for others beside them.
 const mostCarried = 10
+// Entries. They come by one script, which is to be answered in time.
+const mostClaimed = 10_000
 // Keys. One script blocks Redis while it runs.
 const mostAcknowledged = 1_000
 
@@ -156,10 +158,12 @@ export class Flusher<V> {
 
   async #flush(): Promise<number> {
     const { settings, tallies, random, clock } = this.#parts
-    const again = Math.min(this.#carried, mostCarried * settings.batch)
+    const again = Math.min(this.#carried, mostCarried * settings.batch, mostClaimed)
     const most = settings.batch + again
     const taken = await this.#turns.begin(most, again).catch((error: unknown) => {
       this.holdsLock = false
+      // It may have been too much to be answered in time, and would be the next time.
+      this.#carried = 0
       throw error
     })
     this.depth = taken.depth
