@@ -18,6 +18,8 @@ class FakeStream {
   /** Of more Redis does not answer in time. */
   mostInTime = Number.POSITIVE_INFINITY
   mostAsked = 0
+  /** All of it has been handed out before, to somebody who is gone. */
+  isLeft = false
   takes = 0
   renewals = 0
   #last = 0
@@ -46,7 +48,7 @@ class FakeStream {
       this.heldBy = turn
       const entries = this.entries.slice(0, most)
       this.#handedOut = entries.length
-      return { ...seen, kind: 'taken', takenOver: 0, inARow: true, entries }
+      return { ...seen, kind: 'taken', takenOver: 0, inARow: !this.isLeft, entries }
     },
     takeMore: async (...[, , , most]: Parameters<StreamCommands['takeMore']>) => {
       const from = this.#handedOut
@@ -120,6 +122,15 @@ describe('a flusher', () => {
     for (let index = 0; index < 25; index++) stream.add(`key-${index}`)
     await clock.advance(1)
     expect(batches.map(({ length }) => length)).toEqual([10, 10, 5])
+  })
+
+  test('goes on at once while more is left of what another had taken than one script brings', async () => {
+    const { clock, stream, batches } = start(() => {}, 4_000)
+    stream.isLeft = true
+    for (let index = 0; index < 2_500; index++) stream.add('key')
+    await clock.advance(1)
+    expect(batches).toHaveLength(3)
+    expect(stream.entries).toEqual([])
   })
 
   test('leaves the stream to whoever holds its lock, and takes it when that one is gone', async () => {

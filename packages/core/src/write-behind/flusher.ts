@@ -191,7 +191,7 @@ export class Flusher<V> {
     )
     this.depth = Math.max(0, taken.depth - settled)
     tallies.lagSeconds.observe(Math.max(0, taken.age + clock.now() - began) / 1_000)
-    return taken.entries.length >= most ? 0 : settings.delay
+    return taken.entries.length < taken.depth ? 0 : settings.delay
   }
 
   /** How many entries have left the stream. */
