@@ -7,6 +7,7 @@ import type { StreamEntry } from '../redis/stream-entry.ts'
 import { type Batched, coalesce, type Share } from './coalesce.ts'
 import { NotReadable, ParkedFull, Parking } from './parking.ts'
 import { kindOf, type Saving } from './saving.ts'
+import { mostAcknowledged } from './script-bounds.ts'
 import type { Tallies } from './tallies.ts'
 import { lockTtl, Turns } from './turns.ts'
 import { whileRenewing } from './while-renewing.ts'
@@ -35,8 +36,6 @@ const longestRetry = 3_000
 const mostCarried = 10
 // Entries. They come by one script, which is to be answered in time.
 const mostClaimed = 10_000
-// Keys. One script blocks Redis while it runs.
-const mostAcknowledged = 1_000
 
 /**
  * Saves what waits in one stream. Of all processes one at a time does, who holds the lock, and by one batch at a time: what is of one
