@@ -260,6 +260,13 @@ const fill = fc.boolean().map(
     },
   }),
 )
+const loseConsumer = anyConsumer.map(
+  (consumer): Operation => ({
+    what: `DELCONSUMER ${consumer}`,
+    real: () => server.xgroup('DELCONSUMER', keys.stream, 'flushers', consumer),
+    fake: ({ streams }) => streams.stream(keys.stream)?.group?.lose(consumer),
+  }),
+)
 const flush: Operation = {
   what: 'FLUSHALL',
   real: () => server.flushall(),
@@ -270,7 +277,7 @@ const operation = fc.oneof(
   ...[appendIncrements, take].map((arbitrary) => ({ arbitrary, weight: 4 })),
   ...[appendValue, takeMore, acknowledge, storeCounter].map((arbitrary) => ({ arbitrary, weight: 3 })),
   ...[park, plantLease, look].map((arbitrary) => ({ arbitrary, weight: 2 })),
-  ...[renewLock, releaseLock, plantValue, evict, fill].map((arbitrary) => ({ arbitrary, weight: 1 })),
+  ...[renewLock, releaseLock, plantValue, evict, fill, loseConsumer].map((arbitrary) => ({ arbitrary, weight: 1 })),
   ...[plantLock, flush].map((one) => ({ arbitrary: fc.constant(one), weight: 1 })),
 )
 
@@ -399,17 +406,21 @@ test('what an earlier turn is late to acknowledge is not booked twice', async ()
   expect(await waitingOf()).toMatchObject({ n: '1', s: '1' })
 })
 
-test('entries that somebody has lost stay, whatever is acknowledged around them', async () => {
-  await real.appendIncrements(keys, plain, increments(3))
-  const lost = await real.take(keys, 'one', 'one.1', 10_000, 3)
+test('entries that somebody has lost stay, whatever is acknowledged around them, and are handed out again', async () => {
+  await real.appendIncrements(keys, plain, increments(2))
+  const first = await real.take(keys, 'one', 'one.1', 10_000, 1)
+  const lost = await real.takeMore(keys, 'one', 'one.1', 1)
   await server.xgroup('DELCONSUMER', keys.stream, 'flushers', 'one')
   await real.appendIncrements(keys, plain, increments(2))
-  const taken = await real.take(keys, 'one', 'one.2', 10_000, 3)
-  if (lost.kind === 'held' || taken.kind === 'held') throw new Error('nobody else has the lock')
-  expect([taken.entries.length, taken.inARow]).toEqual([2, true])
-  const handedOut = { ids: taken.entries.map(({ id }) => id), inARow: true }
-  expect(await real.acknowledge(keys, 'one.2', handedOut, settledOf(taken.entries), false)).toBe(true)
-  expect((await server.xrange(keys.stream, '-', '+')).map(([id]) => id)).toEqual(lost.entries.map(({ id }) => id))
+  const more = await real.takeMore(keys, 'one', 'one.1', 2)
+  if (first.kind === 'held') throw new Error('nobody else has the lock')
+  const handedOut = { ids: more.map(({ id }) => id), inARow: true }
+  expect(await real.acknowledge(keys, 'one.1', handedOut, settledOf(more), false)).toBe(true)
+  const left = [...first.entries, ...lost]
+  expect((await server.xrange(keys.stream, '-', '+')).map(([id]) => id)).toEqual(left.map(({ id }) => id))
+  const again = await real.take(keys, 'one', 'one.2', 10_000, 10)
+  expect(again).toMatchObject({ entries: left })
+  expect(await real.look(keys, space.value('a'), budget())).toMatchObject({ count: 2, flushing: true })
 })
 
 test('of what is in a row nothing is left, and nothing that came later goes with it', async () => {
@@ -425,4 +436,31 @@ test('of what is in a row nothing is left, and nothing that came later goes with
   expect(await server.xlen(keys.stream)).toBe(1)
   const [pending] = await server.xpending(keys.stream, 'flushers')
   expect(pending).toBe(0)
+})
+
+test('where the user may not trim, what is acknowledged is deleted entry by entry', async () => {
+  await real.appendIncrements(keys, plain, increments(2))
+  const taken = await real.take(keys, 'one', 'one.1', 10_000, 2)
+  if (taken.kind === 'held') throw new Error('nobody else has the lock')
+  await server.acl('SETUSER', 'default', '-xtrim')
+  const handedOut = { ids: taken.entries.map(({ id }) => id), inARow: taken.inARow }
+  expect(await real.acknowledge(keys, 'one.1', handedOut, settledOf(taken.entries), false)).toBe(true)
+  expect(await server.xlen(keys.stream)).toBe(0)
+  expect(await waitingOf()).toEqual({})
+})
+
+test('what a replica has taken in with an ID below those handed out stays where nobody has had it', async () => {
+  const entry = ['o', 'id', 'k', 'a', 'b', '1', 's', '0']
+  for (const id of ['1000-0', '2000-0', '3000-0']) await server.xadd(keys.stream, id, ...entry)
+  const taken = await real.take(keys, 'one', 'one.1', 10_000, 2)
+  const more = await real.takeMore(keys, 'one', 'one.1', 1)
+  if (taken.kind === 'held') throw new Error('nobody else has the lock')
+  // The replica that takes over has not heard of the third one, and its clock lags.
+  await server.del(keys.stream)
+  for (const id of ['1000-0', '2000-0', '2500-0']) await server.xadd(keys.stream, id, ...entry)
+  await server.xgroup('CREATE', keys.stream, 'flushers', '2000-0')
+  const all = [...taken.entries, ...more]
+  const handedOut = { ids: all.map(({ id }) => id), inARow: taken.inARow }
+  expect(await real.acknowledge(keys, 'one.1', handedOut, settledOf(all), false)).toBe(true)
+  expect((await server.xrange(keys.stream, '-', '+')).map(([id]) => id)).toEqual(['2500-0'])
 })

@@ -1,9 +1,12 @@
 import fc from 'fast-check'
-import { test } from 'vitest'
+import { test, vi } from 'vitest'
 import { assertFaultless } from './testing-support/behind-schedules.ts'
 import { BehindTrial, type BehindTroubles } from './testing-support/behind-trial.ts'
 import type { SimulatedProcess } from './testing-support/simulated-process.ts'
 import type { Choice } from './testing-support/simulated-world.ts'
+
+// A batch of three is taken and acknowledged by several scripts, between which anything may happen.
+vi.mock('./write-behind/script-bounds.ts', () => ({ mostTaken: 2, mostAcknowledged: 1 }))
 
 type Kind = 'set' | 'set both' | 'get' | 'forget'
 
@@ -32,6 +35,8 @@ class Trial {
   readonly behind: BehindTrial<string>
   readonly #hasSequence: boolean
   readonly #asked = new Map<string, Asked>()
+  /** What had gone unanswered when the first of the reads began that run now, of each process and key. */
+  readonly #reading = new Map<string, { readonly unanswered: number; readonly readers: number }>()
   /** By Redis's clock, in the order in which they came to wait. */
   readonly #sequences = new Map<string, number>()
 
@@ -145,8 +150,14 @@ class Trial {
     const own = [...this.#asked].filter(
       ([, one]) => one.key === key && one.process === process && one.state === 'acknowledged',
     )
-    const { unanswered } = process
+    // Reads of a key share what the first of them has begun, and what Redis has not answered to it.
+    const name = `${process.name} ${key}`
+    const { unanswered, readers } = this.#reading.get(name) ?? { unanswered: process.unanswered, readers: 0 }
+    this.#reading.set(name, { unanswered, readers: readers + 1 })
     const value = await process.namespace.get(key).catch((error: Error) => error)
+    const left = (this.#reading.get(name)?.readers ?? 1) - 1
+    if (left === 0) this.#reading.delete(name)
+    else this.#reading.set(name, { unanswered, readers: left })
     this.behind.world.log.push(`${process.name} gets ${key} = ${value}`)
     // Without Redis the source's word is all there is.
     if (value instanceof Error || key === bad || process.unanswered > unanswered) return

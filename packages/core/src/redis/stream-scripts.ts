@@ -126,7 +126,7 @@ return {1}
  * so all that others have left unacknowledged is his. Answers {0, entries waiting, age of the oldest, lock's ttl, {}, parked} where another holds it,
  * else {1, entries waiting, age of the oldest, how many were taken over, entries, parked, how many of the entries had been handed out before}.
  */
-export const take = script(`${backlog}
+export const take = script(`${backlog}${progress}
 local holder = redis.pcall('GET', KEYS[2])
 local mine = type(holder) == 'string' and string.sub(holder, 1, #ARGV[2] + 1) == ARGV[2] .. '.'
 local depth, age = backlog(KEYS[1])
@@ -148,6 +148,17 @@ local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1])
 if pending.err then
   redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0')
   pending = {0}
+end
+if pending[1] == 0 and depth > 0 then
+  -- What was handed out and is nobody's, since somebody has deleted its consumer, would stay for ever. Where none of a key is below is not known then.
+  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+  local delivered = progress(KEYS[1], ARGV[1])
+  if tonumber(string.match(oldest[1], '^%d+')) <= tonumber(delivered) then
+    redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], '0')
+    for _, field in ipairs(redis.pcall('HKEYS', KEYS[3])) do
+      if string.sub(field, -2) == ':f' then redis.call('HDEL', KEYS[3], field) end
+    end
+  end
 end
 local others = 0
 if pending[1] > 0 then
@@ -231,10 +242,15 @@ for first = ids, #ARGV, 1000 do
 end
 local from = waitsFrom(KEYS[1], ARGV[1])
 local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-if ARGV[4] == '1' and from and oldest and oldest[1] == ARGV[ids] then
-  local time, counter = string.match(ARGV[#ARGV], '^(%d+)-(%d+)$')
-  redis.call('XTRIM', KEYS[1], 'MINID', time .. '-' .. counter + 1)
-else
+local time, counter = string.match(ARGV[#ARGV], '^(%d+)-(%d+)$')
+local cut
+-- A replica that has taken over may not know of all that was handed out, and have entries with IDs below that nobody has had.
+local isBefore = from and tonumber(time) < tonumber(from)
+if ARGV[4] == '1' and isBefore and oldest and oldest[1] == ARGV[ids] then
+  -- A user whose rights were listed for an earlier release may not.
+  cut = redis.pcall('XTRIM', KEYS[1], 'MINID', time .. '-' .. counter + 1)
+end
+if type(cut) ~= 'number' then
   for first = ids, #ARGV, 1000 do
     redis.call('XDEL', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
   end

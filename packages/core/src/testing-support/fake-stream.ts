@@ -15,6 +15,12 @@ class FakeGroup {
     return [...this.pending.values()].filter((holder) => holder === consumer).length
   }
 
+  /** XGROUP DELCONSUMER: what it has not acknowledged is nobody's any more. */
+  lose(consumer: string): void {
+    for (const [id, holder] of this.pending) if (holder === consumer) this.pending.delete(id)
+    this.consumers.delete(consumer)
+  }
+
   forgetIdle(isOther: (consumer: string) => boolean): void {
     for (const consumer of this.consumers) {
       if (isOther(consumer) && this.pendingOf(consumer) === 0) this.consumers.delete(consumer)

@@ -126,6 +126,11 @@ export class FakeStreams {
     }
     if (stream === undefined) return [1, 0, 0, 0, [], parked, 0]
     const group = stream.openGroup()
+    if (group.pending.size === 0 && oldest !== undefined && oldest <= group.delivered) {
+      group.delivered = 0
+      for (const field of this.#hashes.get(waiting)?.keys() ?? [])
+        if (field.endsWith(':f')) this.#remove(waiting, field)
+    }
     const others = group.pending.size - group.pendingOf(consumer)
     const claimed = group.pending.size > 0 ? stream.claim(consumer, most) : []
     const read = claimed.length < most ? stream.read(consumer, most - claimed.length) : []

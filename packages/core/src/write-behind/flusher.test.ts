@@ -15,6 +15,11 @@ class FakeStream {
   parked: string[] = []
   heldBy: string | undefined
   away = false
+  /** Of more Redis does not answer in time. */
+  mostInTime = Number.POSITIVE_INFINITY
+  mostAsked = 0
+  /** All of it has been handed out before, to somebody who is gone. */
+  isLeft = false
   takes = 0
   renewals = 0
   #last = 0
@@ -35,14 +40,15 @@ class FakeStream {
   readonly commands = {
     take: async (...[, consumer, turn, , most]: Parameters<StreamCommands['take']>): Promise<Taken> => {
       this.takes += 1
-      if (this.away) throw new Error('not connected')
+      this.mostAsked = Math.max(this.mostAsked, most)
+      if (this.away || most > this.mostInTime) throw new Error('not connected')
       const seen = { depth: this.entries.length, age: 5, parked: this.parked.length }
       if (this.heldBy !== undefined && !this.heldBy.startsWith(`${consumer}.`))
         return { ...seen, kind: 'held', lockedFor: 400 }
       this.heldBy = turn
       const entries = this.entries.slice(0, most)
       this.#handedOut = entries.length
-      return { ...seen, kind: 'taken', takenOver: 0, inARow: true, entries }
+      return { ...seen, kind: 'taken', takenOver: 0, inARow: !this.isLeft, entries }
     },
     takeMore: async (...[, , , most]: Parameters<StreamCommands['takeMore']>) => {
       const from = this.#handedOut
@@ -70,14 +76,14 @@ class FakeStream {
   }
 }
 
-function start(saveMany: (operations: readonly BehindOperation<number>[]) => unknown = () => {}) {
+function start(saveMany: (operations: readonly BehindOperation<number>[]) => unknown = () => {}, batch = 10) {
   const clock = new SteppingClock()
   const stream = new FakeStream()
   const batches: string[][] = []
   const tallies = new Tallies()
   const keys = createGroupedKeySpace('shop', 'views', 0, 1)
   const settings = {
-    ...{ counters: true, delay: 200, batch: 10, saveTimeout: 10_000, attempts: 3, maxWaiting: 100, maxParked: 100 },
+    ...{ counters: true, delay: 200, batch, saveTimeout: 10_000, attempts: 3, maxWaiting: 100, maxParked: 100 },
     ...{ allowEviction: false, sequence: undefined },
     saveMany: (operations: readonly BehindOperation<number>[]) => {
       batches.push(operations.map(({ key }) => key))
@@ -116,6 +122,15 @@ describe('a flusher', () => {
     for (let index = 0; index < 25; index++) stream.add(`key-${index}`)
     await clock.advance(1)
     expect(batches.map(({ length }) => length)).toEqual([10, 10, 5])
+  })
+
+  test('goes on at once while more is left of what another had taken than one script brings', async () => {
+    const { clock, stream, batches } = start(() => {}, 4_000)
+    stream.isLeft = true
+    for (let index = 0; index < 2_500; index++) stream.add('key')
+    await clock.advance(1)
+    expect(batches).toHaveLength(3)
+    expect(stream.entries).toEqual([])
   })
 
   test('leaves the stream to whoever holds its lock, and takes it when that one is gone', async () => {
@@ -198,6 +213,29 @@ describe('a flusher', () => {
     stream.away = false
     await clock.advance(3_000)
     expect(batches).toEqual([['a']])
+  })
+
+  test('however long the source is away, no script is to take more than it can in time', async () => {
+    const { clock, stream } = start(() => {
+      throw new Error('away')
+    }, 4_000)
+    for (let index = 0; index < 13_000; index++) stream.add(`key-${index % 10}`)
+    await clock.advance(30_000)
+    expect(stream.entries).toHaveLength(13_000)
+    expect(stream.mostAsked).toBe(11_000)
+  })
+
+  test('asks for less where Redis could not answer in time', async () => {
+    let failing = true
+    const { clock, stream } = start(() => {
+      if (failing) throw new Error('away')
+    })
+    stream.mostInTime = 35
+    for (let index = 0; index < 80; index++) stream.add(`key-${index}`)
+    await clock.advance(20_000)
+    failing = false
+    await clock.advance(10_000)
+    expect(stream.entries).toEqual([])
   })
 
   test('ends without a timer, and gives its lock back', async () => {

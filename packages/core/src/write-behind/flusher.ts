@@ -7,6 +7,7 @@ import type { StreamEntry } from '../redis/stream-entry.ts'
 import { type Batched, coalesce, type Share } from './coalesce.ts'
 import { NotReadable, ParkedFull, Parking } from './parking.ts'
 import { kindOf, type Saving } from './saving.ts'
+import { mostAcknowledged } from './script-bounds.ts'
 import type { Tallies } from './tallies.ts'
 import { lockTtl, Turns } from './turns.ts'
 import { whileRenewing } from './while-renewing.ts'
@@ -31,10 +32,10 @@ const idlePause = 1_000
 const firstRetry = 100
 // Below the lock's ttl, so that it is kept and the source is tried by one process, not by all of them in turn.
 const longestRetry = 3_000
-// Bad operations stay with the group until they are parked, and must leave room for others beside them.
+// Batches. Bad operations stay with the group until they are parked, and must leave room for others beside them.
 const mostCarried = 10
-// Keys. One script blocks Redis while it runs.
-const mostAcknowledged = 1_000
+// Entries. They come by one script, which is to be answered in time.
+const mostClaimed = 10_000
 
 /**
  * Saves what waits in one stream. Of all processes one at a time does, who holds the lock, and by one batch at a time: what is of one
@@ -156,10 +157,12 @@ export class Flusher<V> {
 
   async #flush(): Promise<number> {
     const { settings, tallies, random, clock } = this.#parts
-    const again = Math.min(this.#carried, mostCarried * settings.batch)
+    const again = Math.min(this.#carried, mostCarried * settings.batch, mostClaimed)
     const most = settings.batch + again
     const taken = await this.#turns.begin(most, again).catch((error: unknown) => {
       this.holdsLock = false
+      // It may have been too much to be answered in time, and would be the next time.
+      this.#carried = 0
       throw error
     })
     this.depth = taken.depth
@@ -187,7 +190,7 @@ export class Flusher<V> {
     )
     this.depth = Math.max(0, taken.depth - settled)
     tallies.lagSeconds.observe(Math.max(0, taken.age + clock.now() - began) / 1_000)
-    return taken.entries.length >= most ? 0 : settings.delay
+    return taken.entries.length < taken.depth ? 0 : settings.delay
   }
 
   /** How many entries have left the stream. */
