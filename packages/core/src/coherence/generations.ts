@@ -49,8 +49,8 @@ export class Generations {
   #allChangedAt = 0
   #knownUntil = Number.NEGATIVE_INFINITY
   /**
-   * The counts are known until the channel is doubted, and Redis has been told everything. All that a hit asks of this: to find out anew takes a tenth
-   * as long as the hit.
+   * The counts are known until the channel is doubted, and Redis has been told everything. All that a hit asks: whether the channel is connected takes
+   * longer to find out.
    */
   #isSettled = false
   #doubts = 0
