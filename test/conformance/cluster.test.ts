@@ -92,7 +92,8 @@ test('getMany over all nodes, whatever the keys hold', async () => {
 })
 
 test('one load for two caches: leases work on every node', async () => {
-  const [first, second] = [open(), open()]
+  // Patient ones: where a node does not answer in time each of them loads, as it should.
+  const [first, second] = [open({ commandTimeout: '5s' }), open({ commandTimeout: '5s' })]
   await Promise.all([untilReady(first), untilReady(second)])
   const loads: string[] = []
   const load = async (key: string): Promise<string> => {
