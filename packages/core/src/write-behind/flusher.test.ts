@@ -180,6 +180,20 @@ describe('a flusher', () => {
     expect(batches.flat()).toContain('a')
   })
 
+  test('tries a key that has been parked as often as any other when it comes again', async () => {
+    const { clock, stream } = start((operations) => {
+      if (operations.some(({ key }) => key === 'bad')) throw new Error('constraint')
+    })
+    for (let time = 0; time < 2; time++) {
+      stream.add('bad')
+      for (let second = 0; second < 10; second++) {
+        stream.add('fine')
+        await clock.advance(1_000)
+      }
+    }
+    expect(stream.parked).toEqual(['1-0 Error: constraint 3', '12-0 Error: constraint 3'])
+  })
+
   test('an entry that cannot be read is parked at once', async () => {
     const { clock, stream } = start()
     stream.entries.push(new StreamEntry('99-0', []))

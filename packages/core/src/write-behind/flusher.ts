@@ -249,6 +249,8 @@ export class Flusher<V> {
         for (const share of one.shares) {
           settled += await this.#park(share.entries, this.#settledOf(key, share), why, failures)
         }
+        // What found no room is known to be bad already.
+        if (!this.#parking.full) this.#failures.delete(key)
       }
     }
     return settled
